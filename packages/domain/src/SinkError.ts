@@ -1,0 +1,85 @@
+/**
+ * The one error of a sink: what it was doing, why it failed, and what the user can do about it.
+ */
+import * as Schema from "effect/Schema";
+
+/**
+ * - `Unwritable`: no permission, a read-only file system, a path that is no directory
+ * - `Full`: no space left, a quota reached
+ * - `Busy`: another process holds the store
+ * - `Foreign`: the path holds something that segmeter did not make
+ * - `Damaged`: a file of ours that cannot be read
+ * - `Mismatch`: what was read back is not what was written
+ * - `Unrepresentable`: a value that the store cannot hold exactly
+ * - `Broken`: anything else that the store said
+ */
+export const SinkReason = Schema.Literals([
+  "Unwritable",
+  "Full",
+  "Busy",
+  "Foreign",
+  "Damaged",
+  "Mismatch",
+  "Unrepresentable",
+  "Broken",
+]);
+export type SinkReason = typeof SinkReason.Type;
+
+export class SinkError extends Schema.TaggedError<SinkError>()("SinkError", {
+  /** What was being done, such as `replace source-mtu 2024-01`. */
+  operation: Schema.String,
+  reason: SinkReason,
+  /** What happened, in a sentence. */
+  detail: Schema.String,
+  /** What the user can do. */
+  hint: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect()),
+}) {
+  override get message(): string {
+    return `${this.operation}: ${this.detail} ${this.hint}`;
+  }
+}
+
+const hints: Record<SinkReason, string> = {
+  Unwritable: "Choose a directory that this user may write to, with --data-dir.",
+  Full: "Free some space, then run the command again: what was committed is kept.",
+  Busy: "Wait for the other process to end, or stop it, then run the command again.",
+  Foreign: "Choose another --data-dir, or move the file out of the way.",
+  Damaged: "Restore the file from a backup, or delete it and capture its months again.",
+  Mismatch: "The file was not kept. Run the command again; if it happens twice, check the disk.",
+  Unrepresentable: "Nothing was stored for this partition.",
+  Broken: "Nothing was stored for this partition. Run the command again.",
+};
+
+/** The error for a reason, with that reason's hint unless a better one is at hand. */
+export const sinkError = (
+  operation: string,
+  reason: SinkReason,
+  detail: string,
+  options: { readonly hint?: string; readonly cause?: unknown } = {},
+): SinkError =>
+  new SinkError({
+    operation,
+    reason,
+    detail,
+    hint: options.hint ?? hints[reason],
+    ...(options.cause === undefined ? {} : { cause: options.cause }),
+  });
+
+const reasonOfCode: Record<string, SinkReason> = {
+  EACCES: "Unwritable",
+  EPERM: "Unwritable",
+  EROFS: "Unwritable",
+  ENOTDIR: "Unwritable",
+  EEXIST: "Unwritable",
+  ENAMETOOLONG: "Unwritable",
+  EISDIR: "Foreign",
+  ENOSPC: "Full",
+  EDQUOT: "Full",
+};
+
+/** The error for a failed call of Node's file system, by its code. */
+export const fromSystemError = (operation: string, cause: unknown): SinkError => {
+  const { code = "", message = String(cause) } = cause as NodeJS.ErrnoException;
+  return sinkError(operation, reasonOfCode[code] ?? "Broken", `${message}.`, { cause });
+};

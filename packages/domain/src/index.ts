@@ -1,0 +1,16 @@
+/**
+ * The domain: months, datasets, tables, partitions, captures, and the ports that adapters implement. Knows no technology.
+ */
+export * as Capture from "./Capture.ts";
+export * as Instant from "./Instant.ts";
+export * as Name from "./Name.ts";
+export * as Partition from "./Partition.ts";
+export * as Run from "./Run.ts";
+export * as UsageMonth from "./UsageMonth.ts";
+export * from "./Dataset.ts";
+export * from "./Encoder.ts";
+export * from "./MemorySink.ts";
+export * from "./Now.ts";
+export * from "./Sink.ts";
+export * from "./SinkError.ts";
+export * from "./Table.ts";

@@ -1,0 +1,68 @@
+/**
+ * One connection, used by one caller at a time: what the sink reads through, and what it writes through.
+ *
+ * Guarantees: a transaction is committed whole or rolled back whole, interruption included; after either the session is as
+ * good as new. Callers wait for each other in the order in which they came.
+ */
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node-api";
+import type { Column, Row, SinkError } from "@segmeter/domain";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import * as Semaphore from "effect/Semaphore";
+import { connect } from "./DuckDBConnection.ts";
+import { fromDuckDB } from "./DuckDBFailure.ts";
+import { quoteName } from "./Quote.ts";
+import { readRows } from "./DuckDBRows.ts";
+
+/** A SELECT as data: the columns of one table, and what follows its name. */
+export interface Selection {
+  readonly columns: ReadonlyArray<Column>;
+  /** From `FROM` on, with `$1`, `$2`, … for the values. */
+  readonly from: string;
+  readonly values?: Array<DuckDBValue>;
+}
+
+export interface Session {
+  /** Runs one SELECT. Memory: its rows. */
+  readonly select: (operation: string, selection: Selection) => Effect.Effect<Array<Row>, SinkError>;
+  /** Runs `body` in a transaction of its own; what it throws rolls everything back. It is not interrupted half-way. */
+  readonly transact: <A>(
+    operation: string,
+    body: (connection: DuckDBConnection) => Promise<A>,
+  ) => Effect.Effect<A, SinkError>;
+}
+
+export const openSession = Effect.fnUntraced(function* (
+  instance: DuckDBInstance,
+  path: string,
+): Effect.fn.Return<Session, SinkError, Scope.Scope> {
+  const connection = yield* connect(instance, (cause) => fromDuckDB(`open ${path}`, path, cause));
+  const permit = yield* Semaphore.make(1);
+  const run = <A>(operation: string, body: () => Promise<A>): Effect.Effect<A, SinkError> =>
+    permit.withPermits(1)(
+      Effect.uninterruptible(Effect.tryPromise({ try: body, catch: (cause) => fromDuckDB(operation, path, cause) })),
+    );
+  return {
+    select: (operation, selection) => run(operation, () => select(connection, selection)),
+    transact: (operation, body) =>
+      run(operation, async () => {
+        await connection.run("BEGIN");
+        try {
+          const value = await body(connection);
+          await connection.run("COMMIT");
+          return value;
+        } catch (cause) {
+          // A COMMIT that failed has rolled back already; what matters is the first cause.
+          await connection.run("ROLLBACK").catch(() => {});
+          throw cause;
+        }
+      }),
+  };
+});
+
+/** A SELECT inside a transaction: sees what the transaction wrote. */
+export const select = async (connection: DuckDBConnection, selection: Selection): Promise<Array<Row>> => {
+  const { columns, from, values } = selection;
+  const names = columns.map(({ name }) => quoteName(name)).join(", ");
+  return readRows(await connection.run(`SELECT ${names} ${from}`, values), columns);
+};

@@ -1,0 +1,56 @@
+/**
+ * The one error of the flow's own: a gate that did not let a capture pass.
+ */
+import * as Schema from "effect/Schema";
+
+/**
+ * - `RepeatedCursor`: the service gave a cursor twice in one walk
+ * - `ConflictingRows`: one timestamp of a key with two different values
+ * - `TotalMismatch`: rows ≠ `totalEntries`, walk after walk
+ * - `ShortPage`: a page before the last was cut short
+ * - `OutsidePeriod`: a row outside the period that it names itself
+ * - `BadRow`: a row that breaks the contract
+ * - `Vanished`: 404 on a page after the first
+ * - `Withdrawn`: no rows at all, where some are held: they are not given up for nothing
+ */
+export const GateReason = Schema.Literals([
+  "RepeatedCursor",
+  "ConflictingRows",
+  "TotalMismatch",
+  "ShortPage",
+  "OutsidePeriod",
+  "BadRow",
+  "Vanished",
+  "Withdrawn",
+]);
+export type GateReason = typeof GateReason.Type;
+
+export class FlowError extends Schema.TaggedError<FlowError>()("FlowError", {
+  /** What was being done, such as `capture source-mtu 2024-01`. */
+  operation: Schema.String,
+  reason: GateReason,
+  /** What did not add up, in a sentence. */
+  detail: Schema.String,
+  /** What the user can do. */
+  hint: Schema.String,
+}) {
+  override get message(): string {
+    return `${this.operation}: ${this.detail} ${this.hint}`;
+  }
+}
+
+const again = "Run the command again; nothing was stored for this partition.";
+
+const hints: { readonly [Reason in GateReason]: string } = {
+  RepeatedCursor: again,
+  ConflictingRows: `The service contradicts itself. ${again}`,
+  TotalMismatch: `${again} If it stays, the service may be wrong about itself: --gates warn records it and goes on.`,
+  ShortPage: again,
+  OutsidePeriod: `${again} If it stays, --gates warn records it and goes on.`,
+  BadRow: "With --bad-rows quarantine the row is set aside, and the others are kept.",
+  Vanished: again,
+  Withdrawn: "Check the workspace in Segment; the service may keep its figures for a limited time only.",
+};
+
+export const flowError = (operation: string, reason: GateReason, detail: string): FlowError =>
+  new FlowError({ operation, reason, detail, hint: hints[reason] });

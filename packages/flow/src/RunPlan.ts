@@ -1,0 +1,119 @@
+/**
+ * Carries a plan out: its tasks side by side, in order of their start. The fiber pool is here; what one task does is not.
+ */
+import {
+  companionOf,
+  type DatasetName,
+  Partition,
+  type Run,
+  type Sink,
+  type UsageRow,
+} from "@segmeter/domain";
+import type { SegmentClient } from "@segmeter/segment";
+import * as Deferred from "effect/Deferred";
+import * as Effect from "effect/Effect";
+import { type CaptureContext, capturePartition, type FatalError } from "./CapturePartition.ts";
+import { tell } from "./Event.ts";
+import type { FlowConfig } from "./FlowConfig.ts";
+import { catchUp } from "./Load.ts";
+import type { CatchUpTask, Plan } from "./Plan.ts";
+import type { Rejects } from "./Rejects.ts";
+
+/** What a run did so far; requests, retries and waiting are the client's to tell. */
+export type Progress = { -readonly [Name in keyof Omit<Run.RunTotals, "requests" | "retries" | "throttledMs">]: number };
+
+export const makeProgress = (): Progress => ({
+  captured: 0,
+  skipped: 0,
+  empty: 0,
+  absent: 0,
+  failed: 0,
+  rows: 0,
+  revisions: 0,
+});
+
+export interface RunRequest {
+  readonly plan: Plan;
+  readonly runId: string;
+  readonly config: FlowConfig;
+  readonly sinks: ReadonlyArray<Sink>;
+  /** Counted up as partitions end, so that an interrupted run can tell what it did. */
+  readonly progress: Progress;
+}
+
+/** Memory: the rows of `concurrency` partitions, and the rows of the workspace itself, some thirty a month. */
+export const runPlan = Effect.fn("Flow.runPlan")(function* ({
+  config,
+  plan,
+  progress,
+  runId,
+  sinks,
+}: RunRequest): Effect.fn.Return<void, FatalError, SegmentClient | Rejects> {
+  progress.skipped += plan.skipped;
+  const companions = yield* makeCompanions(plan, sinks);
+  const context: CaptureContext = { runId, config, sinks, companionRows: companions.rowsFor };
+
+  yield* Effect.forEach(
+    plan.tasks,
+    (task) =>
+      task._tag === "CatchUp"
+        ? Effect.tap(bringUp(task, sinks), () => Effect.sync(() => progress.skipped++))
+        : capturePartition(task, context).pipe(
+            Effect.tap(({ capture, revisions, rows }) =>
+              Effect.sync(() => {
+                progress[capture.outcome === "forbidden" ? "failed" : capture.outcome]++;
+                progress.rows += rows.length;
+                progress.revisions += revisions;
+              }),
+            ),
+            Effect.onExit((exit) =>
+              companions.arrived(task.partition, exit._tag === "Success" ? exit.value.rows : undefined),
+            ),
+          ),
+    { concurrency: config.concurrency, discard: true },
+  );
+});
+
+const bringUp = ({ from, partition, to }: CatchUpTask, sinks: ReadonlyArray<Sink>) =>
+  Effect.gen(function* () {
+    const source = sinks.find(({ name }) => name === from)!;
+    const lagging = sinks.filter(({ name }) => to.includes(name));
+    yield* catchUp(partition, source, lagging);
+    yield* tell({ _tag: "PartitionCaughtUp", partition, from, to: to.join(", ") });
+  });
+
+/**
+ * The workspace's own rows, for those who hold sources against them. A workspace's partition comes before its sources' in every
+ * plan, so it has begun when they wait for it, and nothing waits in a circle.
+ */
+const makeCompanions = (plan: Plan, sinks: ReadonlyArray<Sink>) =>
+  Effect.gen(function* () {
+    const awaited = new Map<string, Deferred.Deferred<ReadonlyArray<UsageRow> | undefined>>();
+    for (const task of plan.tasks) {
+      if (task._tag === "Capture" && companionOf(task.partition.dataset) === undefined) {
+        awaited.set(Partition.label(task.partition), yield* Deferred.make<ReadonlyArray<UsageRow> | undefined>());
+      }
+    }
+    const held = (partition: Partition.Partition) =>
+      Effect.gen(function* () {
+        for (const sink of sinks) {
+          const version = yield* Effect.orElseSucceed(sink.read(partition), () => undefined);
+          if (version !== undefined) return version.rows;
+        }
+        return undefined;
+      });
+    return {
+      arrived: (partition: Partition.Partition, rows: ReadonlyArray<UsageRow> | undefined) =>
+        Effect.suspend(() => {
+          const deferred = awaited.get(Partition.label(partition));
+          return deferred === undefined ? Effect.void : Deferred.succeed(deferred, rows);
+        }),
+      rowsFor: (partition: Partition.Partition) =>
+        Effect.suspend(() => {
+          const dataset: DatasetName | undefined = companionOf(partition.dataset);
+          if (dataset === undefined) return Effect.succeed(undefined);
+          const deferred = awaited.get(Partition.label({ ...partition, dataset }));
+          return deferred === undefined ? held({ ...partition, dataset }) : Deferred.await(deferred);
+        }),
+    };
+  });

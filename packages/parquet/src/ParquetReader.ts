@@ -1,0 +1,67 @@
+/**
+ * Reads files of ours back: footers from their last bytes, rows with every value as it was written.
+ */
+import { type Column, type Row, type SinkError, sinkError, type Table, type Value } from "@segmeter/domain";
+import type * as Effect from "effect/Effect";
+import { type Decoded, type ParquetColumns, withParquet } from "./ParquetColumns.ts";
+import { type CaptureFooter, foreignness, parseCapture } from "./ParquetFooter.ts";
+import type { TableFile } from "./ParquetLayout.ts";
+
+/**
+ * The capture that a usage file holds. Reads at most the last 64 KB.
+ * Errors: `Foreign` for a file that is not ours or lies in another's place, `Damaged` for one that cannot be read.
+ */
+export const readCapture = (table: Table, file: TableFile): Effect.Effect<CaptureFooter, SinkError> =>
+  withParquet(file.path, async (opened) => captureOf(opened, table, file));
+
+/**
+ * The rows of a file, in file order. Memory: the rows, and the columns of one row group.
+ * Errors: as {@link readCapture}.
+ */
+export const readRows = (table: Table, file: TableFile): Effect.Effect<ReadonlyArray<Row>, SinkError> =>
+  withParquet(file.path, (opened) => rowsOf(opened, table, file));
+
+/** Both, of one and the same version of the file. */
+export const readCaptured = (
+  table: Table,
+  file: TableFile,
+): Effect.Effect<CaptureFooter & { readonly rows: ReadonlyArray<Row> }, SinkError> =>
+  withParquet(file.path, async (opened) => ({
+    ...captureOf(opened, table, file),
+    rows: await rowsOf(opened, table, file),
+  }));
+
+const captureOf = (opened: ParquetColumns, table: Table, file: TableFile): CaptureFooter => {
+  const foreign = foreignness(opened.metadata, table, file);
+  if (foreign !== undefined) throw foreign;
+  const footer = parseCapture(opened.metadata);
+  if (footer === undefined) throw damaged(file, "has a footer that names no capture");
+  return footer;
+};
+
+const rowsOf = async (opened: ParquetColumns, table: Table, file: TableFile): Promise<ReadonlyArray<Row>> => {
+  const foreign = foreignness(opened.metadata, table, file);
+  if (foreign !== undefined) throw foreign;
+  const types = new Map(opened.columns.map(({ name, type }) => [name, type]));
+  const odd = table.columns.find(({ name, type }) => types.get(name) !== type);
+  if (odd !== undefined) throw damaged(file, `has no column ${odd.name} of type ${odd.type}`);
+  const rows: Array<Row> = [];
+  for (const group of opened.groups) {
+    const columns: Array<readonly [column: Column, values: Decoded]> = [];
+    for (const column of table.columns) columns.push([column, await opened.read(column.name, group)]);
+    for (let index = 0; index < group.to - group.from; index += 1) {
+      const row: Record<string, Value> = {};
+      for (const [{ name, nullable, type }, values] of columns) {
+        const value = values[index] ?? null;
+        if (value === null && nullable !== true) throw damaged(file, `has no ${name} in row ${rows.length}`);
+        // Instants were checked to be below 2^53 when they were written.
+        row[name] = type === "TIMESTAMP" && value !== null ? Number(value) : value;
+      }
+      rows.push(row);
+    }
+  }
+  return rows;
+};
+
+const damaged = ({ path }: TableFile, what: string): SinkError =>
+  sinkError(`read ${path}`, "Damaged", `The file ${path} ${what}.`);

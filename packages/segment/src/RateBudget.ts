@@ -1,0 +1,68 @@
+/**
+ * One rate budget for one token, shared by all fibers: requests pass it in the order in which they come, each when the window and
+ * the user's ceiling allow it. A refusal holds them all back.
+ */
+import * as Clock from "effect/Clock";
+import * as Deferred from "effect/Deferred";
+import * as Effect from "effect/Effect";
+import * as Semaphore from "effect/Semaphore";
+import type { OrderedWait, RateSignal } from "./RateSignal.ts";
+import { RateWindow, type Sent } from "./RateWindow.ts";
+
+export interface RateBudget {
+  /** Waits for its turn. Every request that was let through must be reported by one of the three calls below. */
+  readonly pass: Effect.Effect<Sent>;
+  readonly succeeded: (sent: Sent, signal: RateSignal) => Effect.Effect<void>;
+  /** `backOffMs` is the pause where the service named none. */
+  readonly refused: (sent: Sent, wait: OrderedWait | undefined, backOffMs: number) => Effect.Effect<void>;
+  readonly lost: (sent: Sent) => Effect.Effect<void>;
+  /** Milliseconds so far in which a request was ready and had to wait for the limit. */
+  readonly throttledMs: Effect.Effect<number>;
+}
+
+/** `requestsPerMinute`: the user's ceiling; requests then keep an even distance. */
+export const makeRateBudget = (requestsPerMinute: number | undefined): Effect.Effect<RateBudget> =>
+  Effect.gen(function* () {
+    const window = new RateWindow();
+    const turn = yield* Semaphore.make(1);
+    const intervalMs = requestsPerMinute === undefined ? 0 : 60_000 / requestsPerMinute;
+    let notBefore = 0;
+    let throttledMs = 0;
+    let answered = yield* Deferred.make<void>();
+
+    const report = (change: (now: number) => void): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        change(yield* Clock.currentTimeMillis);
+        const woken = answered;
+        answered = yield* Deferred.make<void>();
+        yield* Deferred.succeed(woken, undefined);
+      });
+
+    const wait = Effect.gen(function* () {
+      while (true) {
+        const now = yield* Clock.currentTimeMillis;
+        const next = window.nextAt(now);
+        const at = next === undefined ? undefined : Math.max(next, notBefore);
+        if (at !== undefined && at <= now) return now;
+        const news = Deferred.await(answered);
+        yield* at === undefined ? news : Effect.raceFirst(Effect.sleep(Math.ceil(at - now)), news);
+      }
+    });
+
+    const pass = Effect.gen(function* () {
+      const since = yield* Clock.currentTimeMillis;
+      const now = yield* wait;
+      throttledMs += now - since;
+      // An even distance is measured from when the last one was due, or else rounding would add up.
+      notBefore = Math.max(notBefore + intervalMs, now);
+      return window.sent(now);
+    });
+
+    return {
+      pass: turn.withPermit(pass),
+      succeeded: (sent, signal) => report((now) => window.succeeded(sent, now, signal)),
+      refused: (sent, ordered, backOffMs) => report((now) => window.refused(sent, now, ordered, backOffMs)),
+      lost: (sent) => report(() => window.lost(sent)),
+      throttledMs: Effect.sync(() => Math.round(throttledMs)),
+    };
+  });

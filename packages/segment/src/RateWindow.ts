@@ -1,0 +1,211 @@
+/**
+ * The rate budget's arithmetic: how soon the next request may be sent. Pure state, told of every request and every answer; it
+ * neither waits nor sends. All times are milliseconds of the local clock.
+ *
+ * The service counts requests in windows of a length it does not publish, and reports dates in whole seconds. So the limit is
+ * taken from the headers (or, where there are none, from the first refusal), the length is narrowed down from what the answers
+ * say, and then no more than the limit is sent in any stretch of that length: that fits windows which start with a request,
+ * windows on the clock, and sliding ones alike. Where too little is known, a single request goes ahead and the others wait for
+ * its answer, so that a wrong guess costs one refusal.
+ */
+import type { OrderedWait, RateSignal } from "./RateSignal.ts";
+import { estimate, type LengthBounds, narrow } from "./WindowLength.ts";
+
+/** A request that was sent. */
+export interface Sent {
+  readonly at: number;
+}
+
+/** What the service last said of its current window. */
+interface Report {
+  readonly consumed: number;
+  readonly remaining: number;
+  /** When the window ends, at the earliest; the date that says so is cut to whole seconds. */
+  readonly endsFrom: number | undefined;
+}
+
+const unreported: RateSignal = { consumed: undefined, remaining: undefined, resetIn: undefined, wait: undefined };
+
+export class RateWindow {
+  #inFlight = 0;
+  /** Requests that the service may have counted, in the order sent: all but the refused ones. */
+  #counted: Array<Sent> = [];
+  /** Requests that the service allows in one window. */
+  #limit: number | undefined;
+  #limitIsReported = false;
+  #length: LengthBounds | undefined;
+  /** Whether a request sent just when the length was over was let through. */
+  #lengthIsProven = false;
+  #report: Report | undefined;
+  #pausedUntil = 0;
+  /** Refusals since the last success. */
+  #refusals = 0;
+  /** The next request goes ahead of the others. */
+  #probeNext = true;
+  /** The request that went ahead, unanswered yet. */
+  #probe: Sent | undefined;
+  /** The first request of the service's current window, as far as it is known. */
+  #windowFirst: Sent | undefined;
+  /** Requests counted since the last refusal. */
+  #stretch = 0;
+  readonly #roundTrips = new RoundTrips();
+
+  /** When the next request may be sent: `now` for at once, a later time, or undefined for "when an answer has come". */
+  nextAt(now: number): number | undefined {
+    if (now < this.#pausedUntil) return this.#pausedUntil;
+    if (this.#probe !== undefined) return undefined;
+    if (this.#probeNext) return now;
+    const spaced = this.#nextBySpacing(now);
+    return spaced > now ? spaced : this.#nextByReport(now);
+  }
+
+  /** No more than the limit in any stretch of the window's length. */
+  #nextBySpacing(now: number): number {
+    if (this.#length === undefined) return now;
+    const oldest = this.#oldestOfWindow();
+    if (oldest === undefined) return now;
+    const length = estimate(this.#length);
+    // Answers do not all take equally long: a request must not overtake the one that it follows by a window's length.
+    return oldest.at + length + 10 + Math.min(this.#roundTrips.spread, length * 0.06);
+  }
+
+  #oldestOfWindow(): Sent | undefined {
+    return this.#limit === undefined ? undefined : this.#counted.at(-this.#limit);
+  }
+
+  /** No more than what the service last said was left, less what is on its way: others may be spending the same limit. */
+  #nextByReport(now: number): number | undefined {
+    const report = this.#report;
+    if (report === undefined || report.remaining > this.#inFlight) return now;
+    if (report.endsFrom === undefined) return this.#inFlight === 0 ? now : undefined;
+    // Once the length is known, spacing is exact, and all that is needed of the date is its lower bound.
+    const end = this.#length === undefined ? report.endsFrom + 1_000 : report.endsFrom;
+    if (now < end) return end;
+    this.#report = undefined;
+    this.#probeNext = !this.#lengthIsProven;
+    return now;
+  }
+
+  sent(now: number): Sent {
+    const sent = { at: now };
+    const startsWindow = this.#windowFirst !== undefined && this.#oldestOfWindow() === this.#windowFirst;
+    if (this.#probeNext || (startsWindow && !this.#lengthIsProven)) this.#probe = sent;
+    if (startsWindow || this.#windowFirst === undefined) this.#windowFirst = sent;
+    this.#probeNext = false;
+    this.#inFlight++;
+    this.#stretch++;
+    this.#counted.push(sent);
+    const kept = 2 * (this.#limit ?? 5_000);
+    if (this.#counted.length > 2 * kept) this.#counted = this.#counted.slice(-kept);
+    return sent;
+  }
+
+  /** It ended without an answer that says anything of the limit; the service may have counted it. */
+  lost(sent: Sent): void {
+    this.#inFlight--;
+    if (this.#probe === sent) {
+      this.#probe = undefined;
+      this.#probeNext = true;
+    }
+  }
+
+  succeeded(sent: Sent, now: number, signal: RateSignal = unreported): void {
+    this.#inFlight--;
+    this.#refusals = 0;
+    this.#roundTrips.add(now - sent.at);
+    const { consumed, remaining, resetIn } = signal;
+    if (this.#probe === sent) {
+      this.#probe = undefined;
+      this.#prove(sent);
+    }
+    if (consumed === undefined || remaining === undefined) return;
+    this.#limit = Math.max(1, consumed + remaining);
+    this.#limitIsReported = true;
+    if (consumed === 1) {
+      this.#windowFirst = sent;
+      // The first request tells the window's start, and so, with the date of its end, its length to about a second.
+      if (resetIn !== undefined) {
+        this.#learn({ atLeast: resetIn, atMost: resetIn + 1_000 + (now - sent.at) });
+      }
+    }
+    const endsFrom = resetIn === undefined ? undefined : now + resetIn;
+    const held = this.#report;
+    const isNewWindow =
+      held?.endsFrom === undefined ||
+      endsFrom === undefined ||
+      (endsFrom > held.endsFrom + 500 && now >= held.endsFrom - 1_000 && consumed <= held.consumed);
+    // Within a window the least that was said to be left is the latest word, in whatever order the answers come.
+    if (isNewWindow || remaining < held.remaining) this.#report = { consumed, remaining, endsFrom };
+  }
+
+  /** A request that followed the window's first by the estimated length was let through: the length is no longer. */
+  #prove(sent: Sent): void {
+    if (this.#limit === undefined || this.#length === undefined) return;
+    const start = this.#counted[this.#counted.lastIndexOf(sent) - this.#limit];
+    if (start === undefined) return;
+    const gone = sent.at - start.at;
+    if (gone > 1.5 * estimate(this.#length)) return;
+    this.#learn({ atLeast: 1, atMost: gone });
+    this.#lengthIsProven = true;
+  }
+
+  /** The service refused. Returns for how long nothing is sent. `backOff` counts where the service named no time. */
+  refused(sent: Sent, now: number, wait: OrderedWait | undefined, backOff: number): number {
+    this.#inFlight--;
+    this.#refusals++;
+    const position = this.#counted.lastIndexOf(sent);
+    if (position >= 0) this.#counted.splice(position, 1);
+    // Stragglers of one refusal say the same again; only the first is new.
+    if (now >= this.#pausedUntil) this.#learnFromRefusal(sent, position, now, wait);
+    this.#report = undefined;
+    this.#probe = undefined;
+    this.#probeNext = true;
+    this.#windowFirst = undefined;
+    this.#stretch = 0;
+    // A service that again and again orders no wait worth the name is asked less and less often.
+    const least = this.#refusals === 1 ? 1 : Math.min(10 * 2 ** this.#refusals, 1_000);
+    const pause = Math.max(wait === undefined ? backOff : wait.atMost, least);
+    this.#pausedUntil = Math.max(this.#pausedUntil, now + pause);
+    return this.#pausedUntil - now;
+  }
+
+  #learnFromRefusal(sent: Sent, position: number, now: number, wait: OrderedWait | undefined): void {
+    if (!this.#limitIsReported && this.#stretch > 1) {
+      // Without headers, what was counted before the refusal is the limit.
+      const after = this.#counted.length - position;
+      const counted = Math.max(1, this.#stretch - 1 - after);
+      this.#limit = this.#limit === undefined ? counted : Math.min(this.#limit, counted);
+    }
+    if (this.#limit === undefined) return;
+    const start = this.#counted[position - this.#limit];
+    if (start === undefined) return;
+    const gone = sent.at - start.at;
+    const { atLeast, atMost } = wait ?? { atLeast: 1, atMost: 1_000 };
+    this.#learn({
+      atLeast: gone + atLeast,
+      atMost: now - start.at + atMost,
+      ...(atLeast === atMost ? { likely: gone + atLeast } : {}),
+    });
+  }
+
+  #learn(bounds: LengthBounds): void {
+    if (bounds.atMost <= 0) return;
+    const before = this.#length;
+    this.#length = narrow(before, { ...bounds, atLeast: Math.max(1, bounds.atLeast) });
+    if (before === undefined || estimate(before) < estimate(this.#length)) this.#lengthIsProven = false;
+  }
+}
+
+/** How much the time that answers take varies, over the last 32 of them. */
+class RoundTrips {
+  readonly #times: Array<number> = [];
+
+  add(ms: number): void {
+    this.#times.push(ms);
+    if (this.#times.length > 32) this.#times.shift();
+  }
+
+  get spread(): number {
+    return this.#times.length === 0 ? 0 : Math.max(...this.#times) - Math.min(...this.#times);
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * One GET of the API, the whole way: wait for the budget, send, read the body, decode it, and try again where that can help.
+ *
+ * A try covers fetch, body and decode, under one time-out. Failures are backed off exponentially, capped and jittered; waiting
+ * that the service orders is no failure, and holds every request of the token back, not only the refused one.
+ */
+import * as Clock from "effect/Clock";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import * as Redacted from "effect/Redacted";
+import * as Schedule from "effect/Schedule";
+import * as Schema from "effect/Schema";
+import * as HttpClient from "effect/http/HttpClient";
+import type * as HttpClientError from "effect/http/HttpClientError";
+import * as HttpClientRequest from "effect/http/HttpClientRequest";
+import type * as HttpClientResponse from "effect/http/HttpClientResponse";
+import { CallTally } from "./CallTally.ts";
+import { explain, failureOf } from "./Failure.ts";
+import type { RateBudget } from "./RateBudget.ts";
+import { parseDate, readRateSignal } from "./RateSignal.ts";
+import type { SegmentConfig } from "./SegmentConfig.ts";
+import { BrokenBody, SegmentError, segmentError, TimedOut, UnexpectedBody, Unreachable } from "./SegmentError.ts";
+
+export interface Get<A> {
+  /** For messages, such as `GET /usage/mtu/daily 2024-01`. */
+  readonly operation: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  /** Turns the text into a value; throws what `JSON.parse` throws. */
+  readonly parse: (text: string) => unknown;
+  readonly decode: (body: unknown) => Option.Option<A>;
+}
+
+/** The service's clock, cut to whole seconds, and the local one when its answer came. */
+export interface ServiceClock {
+  readonly serviceMs: number;
+  readonly localMs: number;
+}
+
+export interface SegmentHttp {
+  /** As of the last answer with a `Date`. */
+  readonly serviceClock: Effect.Effect<ServiceClock | undefined>;
+  readonly get: <A>(request: Get<A>) => Effect.Effect<A, SegmentError>;
+}
+
+/** Shape: a whole answer, decoded. Memory: one body. Errors: `SegmentError`, after all tries. */
+export const makeSegmentHttp = (config: SegmentConfig, client: HttpClient.HttpClient, budget: RateBudget): SegmentHttp => {
+  let serviceClock: ServiceClock | undefined;
+
+  const prepared = (path: string, query: Readonly<Record<string, string>>) =>
+    HttpClientRequest.get(new URL(path.slice(1), withSlash(config.apiUrl))).pipe(
+      HttpClientRequest.setUrlParams(query),
+      HttpClientRequest.bearerToken(config.token),
+      HttpClientRequest.setHeaders({ accept: "application/vnd.segment.v1+json", "user-agent": config.userAgent }),
+    );
+
+  const attempt = Effect.fnUntraced(function* <A>(request: Get<A>, tries: { count: number }) {
+    const { operation } = request;
+    const sent = yield* budget.pass;
+    (yield* CallTally).count(tries.count++ > 0);
+
+    const { failure, text } = yield* Effect.gen(function* () {
+      const response = yield* client
+        .execute(prepared(request.path, request.query))
+        .pipe(Effect.mapError((error) => unreachable(operation, error)));
+      const ok = response.status === 200;
+      const body = yield* response.text.pipe(
+        Effect.mapError(() => segmentError(operation, new BrokenBody(), "The answer broke off.")),
+        // A refusal stands whether or not its explanation can be read.
+        (read) => (ok ? read : Effect.orElseSucceed(read, () => "")),
+      );
+      return yield* received(response, body);
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: config.timeoutMs,
+        orElse: () => Effect.fail(timedOut(operation, config.timeoutMs)),
+      }),
+      Effect.onError(() => budget.lost(sent)),
+    );
+    if (failure !== undefined) return yield* failure;
+    return yield* decoded(request, text);
+
+    function received(response: HttpClientResponse.HttpClientResponse, body: string) {
+      return Effect.gen(function* () {
+        const ok = response.status === 200;
+        const explanation = ok ? undefined : explain(redact(body));
+        const now = yield* Clock.currentTimeMillis;
+        const serviceMs = parseDate(response.headers["date"]);
+        if (serviceMs !== undefined) serviceClock = { serviceMs, localMs: now };
+        const signal = readRateSignal(response.headers, explanation?.msBeforeNext, now);
+        if (explanation === undefined) {
+          yield* budget.succeeded(sent, signal);
+          return { failure: undefined, text: body };
+        }
+        const orders = response.status === 429 || response.headers["retry-after"] !== undefined;
+        const wait = orders ? signal.wait : undefined;
+        const failure = failureOf(operation, response.status, explanation, wait !== undefined);
+        yield* failure.reason._tag === "RateLimited"
+          ? budget.refused(sent, wait, config.backoffMs * 4)
+          : budget.succeeded(sent, signal);
+        return { failure, text: "" };
+      });
+    }
+  });
+
+  /** The service may repeat what it was sent. */
+  const redact = (text: string): string => text.replaceAll(Redacted.value(config.token), "<token>");
+
+  const decoded = <A>(request: Get<A>, text: string): Effect.Effect<A, SegmentError> =>
+    Effect.suspend(() => {
+      let body: unknown;
+      try {
+        body = request.parse(text);
+      } catch {
+        return Effect.fail(segmentError(request.operation, new BrokenBody(), "The answer is not whole JSON."));
+      }
+      return Option.match(request.decode(body), {
+        onNone: () => {
+          const { message } = explain(redact(text));
+          const said = message === "" ? "" : ` It said: ${JSON.stringify(message)}.`;
+          return Effect.fail(
+            segmentError(request.operation, new UnexpectedBody(), `The answer is JSON, but not the documented body.${said}`),
+          );
+        },
+        onSome: Effect.succeed,
+      });
+    });
+
+  const isOrdered = (error: SegmentError): boolean => error.reason._tag === "RateLimited" && error.reason.ordered;
+
+  const backOff = Schedule.min([Schedule.exponential(config.backoffMs), Schedule.spaced(config.maxBackoffMs)]).pipe(
+    Schedule.jittered,
+    Schedule.upTo({ times: config.maxTries - 1 }),
+  );
+
+  return {
+    serviceClock: Effect.sync(() => serviceClock),
+    get: (request) =>
+      Effect.suspend(() => {
+        const tries = { count: 0 };
+        return attempt(request, tries).pipe(
+        Effect.retry({ while: isOrdered, times: config.maxOrderedWaits }),
+        Effect.retry({ while: (error) => error.reason.isRetryable && !isOrdered(error), schedule: backOff }),
+        );
+      }),
+  };
+};
+
+const withSlash = (url: URL): URL => (url.pathname.endsWith("/") ? url : new URL(`${url.href}/`));
+
+const unreachable = (operation: string, error: HttpClientError.HttpClientError): SegmentError => {
+  const code = systemCode(error);
+  return segmentError(operation, new Unreachable({ code }), `No answer came${code === "" ? "" : ` (${code})`}.`);
+};
+
+const timedOut = (operation: string, afterMs: number): SegmentError =>
+  segmentError(operation, new TimedOut({ afterMs }), `No whole answer came in ${afterMs / 1_000} s.`);
+
+const decodeCode = Schema.decodeUnknownOption(Schema.Struct({ code: Schema.String }));
+
+/** The system's code at the root of the causes, such as ECONNREFUSED; the causes themselves may hold the request. */
+const systemCode = (error: unknown): string => {
+  for (let cause = error, depth = 0; cause !== undefined && cause !== null && depth < 8; depth++) {
+    const found = decodeCode(cause);
+    if (Option.isSome(found)) return found.value.code;
+    cause = (cause as { readonly cause?: unknown; readonly reason?: unknown }).cause ?? (cause as { readonly reason?: unknown }).reason;
+  }
+  return "";
+};

@@ -1,0 +1,119 @@
+/**
+ * A row of usage as sent, decoded: strings become bigint, never a float. What breaks the contract is refused with its reason.
+ */
+import { type DatasetName, Instant } from "@segmeter/domain";
+import * as Option from "effect/Option";
+import * as Predicate from "effect/Predicate";
+import * as Result from "effect/Result";
+import * as Schema from "effect/Schema";
+import * as SchemaTransformation from "effect/SchemaTransformation";
+import { usageOperations } from "./Wire.ts";
+
+/** A count: whole, not negative, at most 2^63 − 1, which is what a BIGINT column holds. */
+const Count = Schema.String.check(
+  Schema.isPattern(/^\d{1,40}$/, { message: "a count that is no whole number in a string" }),
+).pipe(
+  Schema.decodeTo(
+    Schema.BigInt.check(
+      Schema.isLessThanOrEqualToBigInt(2n ** 63n - 1n, { message: "a count beyond 2^63 − 1, which cannot be kept exactly" }),
+    ),
+    SchemaTransformation.bigintFromString,
+  ),
+);
+
+/** Unix seconds. Decoded to microseconds. */
+const Seconds = Schema.Int.check(
+  Schema.isBetween(
+    { minimum: 0, maximum: 9_000_000_000 },
+    { message: "a period that is no number of seconds since 1970" },
+  ),
+);
+
+const SourceId = Schema.String.check(
+  Schema.makeFilter((text: string) => text !== "" && text.length <= 200, { message: "a source id that is empty or too long" }),
+);
+
+const mtu = {
+  periodStart: Seconds,
+  periodEnd: Seconds,
+  anonymous: Count,
+  anonymousIdentified: Count,
+  identified: Count,
+  neverIdentified: Count,
+  timestamp: Schema.String,
+};
+const apiCalls = { apiCalls: Count, timestamp: Schema.String };
+
+const MtuRow = Schema.Struct(mtu);
+const SourceMtuRow = Schema.Struct({ sourceId: SourceId, ...mtu });
+const ApiCallsRow = Schema.Struct(apiCalls);
+const SourceApiCallsRow = Schema.Struct({ sourceId: SourceId, ...apiCalls });
+
+/** A decoded row of usage; `sourceId` and the period only where the operation has them. Counts are cumulative in the period. */
+export interface WireRow {
+  readonly sourceId: string | undefined;
+  readonly period: { readonly start: Instant.EpochMicros; readonly end: Instant.EpochMicros } | undefined;
+  /** In the order of {@link usageOperations}. */
+  readonly counts: ReadonlyArray<bigint>;
+  readonly timestamp: Instant.EpochMicros;
+  /** Fields that the documentation does not know. */
+  readonly unknownFields: ReadonlyArray<string>;
+}
+
+type Decoded = Partial<typeof SourceMtuRow.Type & typeof SourceApiCallsRow.Type> & { readonly timestamp: string };
+
+const schemas: { readonly [Name in DatasetName]: Schema.Codec<Decoded, unknown> } = {
+  "workspace-mtu": MtuRow,
+  "source-mtu": SourceMtuRow,
+  "workspace-api-calls": ApiCallsRow,
+  "source-api-calls": SourceApiCallsRow,
+};
+
+const none: ReadonlyArray<string> = [];
+
+/** Fails with the reason, in words, for a row that breaks the contract. */
+export const decodeWireRow = (dataset: DatasetName): ((row: unknown) => Result.Result<WireRow, string>) => {
+  const decode = Schema.decodeUnknownResult(schemas[dataset]);
+  const { counts, fields } = usageOperations[dataset];
+  const known = new Set(fields);
+  const unknownFieldsOf = (row: unknown): ReadonlyArray<string> => {
+    const keys = Object.keys(row as object);
+    return keys.length === fields.length ? none : keys.filter((key) => !known.has(key));
+  };
+  const instantOf = remembered(Instant.parse);
+  return (row) => {
+    const decoded = decode(row);
+    if (Result.isFailure(decoded)) {
+      return Result.fail(`${decoded.failure.message.replaceAll(/\s+/g, " ")}${quoted(row)}`);
+    }
+    const { periodEnd, periodStart, sourceId, timestamp } = decoded.success;
+    const instant = instantOf(timestamp);
+    if (Option.isNone(instant)) {
+      return Result.fail(`a timestamp that is no ISO-8601 instant to the microsecond (${timestamp.slice(0, 80)})`);
+    }
+    return Result.succeed({
+      sourceId,
+      period:
+        periodStart === undefined || periodEnd === undefined
+          ? undefined
+          : { start: periodStart * Instant.microsPerSecond, end: periodEnd * Instant.microsPerSecond },
+      counts: counts.map((name) => decoded.success[name as "apiCalls"]!),
+      timestamp: instant.value,
+      unknownFields: unknownFieldsOf(row),
+    });
+  };
+};
+
+/** A month of rows has some thirty timestamps, each on every source. */
+const remembered = <A>(parse: (text: string) => A): ((text: string) => A) => {
+  const known = new Map<string, A>();
+  return (text) => {
+    const held = known.get(text);
+    if (held !== undefined) return held;
+    const parsed = parse(text);
+    if (known.size < 1_000) known.set(text, parsed);
+    return parsed;
+  };
+};
+
+const quoted = (row: unknown): string => (Predicate.isObject(row) ? "" : ` (${JSON.stringify(row)?.slice(0, 80)})`);

@@ -1,0 +1,126 @@
+/**
+ * The run that every capturing command is: who the token belongs to, what is held, the plan, the work, and the book-keeping around
+ * it. `backfill` is this with a range of months.
+ */
+import { type DatasetName, now, type Run, type Sink, type SinkError, UsageMonth } from "@segmeter/domain";
+import {
+  type FlowConfig,
+  type FatalError,
+  Listener,
+  makeProgress,
+  plan,
+  readSources,
+  type Rejects,
+  runPlan,
+} from "@segmeter/flow";
+import { CallTally, isTokenRefused, makeCallTally, SegmentClient, type SegmentError } from "@segmeter/segment";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import { version } from "./Version.ts";
+
+export interface CaptureRunRequest {
+  /** The command, for the table `runs`. */
+  readonly command: string;
+  /** Its arguments, for the table `runs`; never a secret. */
+  readonly arguments: Readonly<Record<string, unknown>>;
+  /** Ascending. */
+  readonly months: ReadonlyArray<UsageMonth.UsageMonth>;
+  readonly datasets: ReadonlyArray<DatasetName>;
+  readonly sinks: ReadonlyArray<Sink>;
+  readonly config: FlowConfig;
+  readonly pageSize: number;
+  /** Plan only: nothing is captured or written. */
+  readonly dryRun: boolean;
+}
+
+export interface CaptureRunResult {
+  readonly runId: string;
+  readonly totals: Run.RunTotals;
+}
+
+/** Told when a run ends, however it ends. */
+export type OnFinish = (result: CaptureRunResult) => Effect.Effect<void>;
+
+export const runCapture = Effect.fn("runCapture")(function* (
+  request: CaptureRunRequest,
+  onFinish: OnFinish,
+): Effect.fn.Return<CaptureRunResult, FatalError, SegmentClient | Rejects> {
+  const { config, datasets, months, pageSize, sinks } = request;
+  const client = yield* SegmentClient;
+  const tell = yield* Listener;
+  const runId = crypto.randomUUID();
+  const calls = makeCallTally();
+  const progress = makeProgress();
+  const totals = Effect.map(
+    client.throttledMs,
+    (throttledMs): Run.RunTotals => ({ ...progress, requests: calls.requests, retries: calls.retries, throttledMs }),
+  );
+
+  return yield* Effect.gen(function* () {
+    const workspace = yield* client.workspace;
+    const holdings = yield* Effect.forEach(sinks, (sink) =>
+      Effect.map(sink.held(workspace.id), (held) => ({ sink: sink.name, held })),
+    );
+    const planned = plan({ workspaceId: workspace.id, months, datasets, holdings, refresh: config.refresh, pageSize });
+    const captures = planned.tasks.filter(({ _tag }) => _tag === "Capture").length;
+    yield* tell({
+      _tag: "RunPlanned",
+      captures,
+      skipped: planned.tasks.length - captures + planned.skipped,
+      leastRequests: planned.leastRequests,
+    });
+    if (request.dryRun) return { runId, totals: yield* totals };
+
+    const started = yield* now;
+    const run: Run.Run = {
+      runId,
+      workspaceId: workspace.id,
+      command: request.command,
+      arguments: request.arguments,
+      version,
+      started,
+    };
+    const save = (state: Run.Run) => Effect.forEach(sinks, (sink) => sink.saveRun(state), { discard: true });
+    yield* save(run);
+
+    const work = Effect.gen(function* () {
+      if (captures > 0) yield* saveNames(workspace, sinks);
+      yield* runPlan({ plan: planned, runId, config, sinks, progress });
+    });
+    // However the work ends, the book says so; a book that can't be written must not hide why the work failed.
+    return yield* Effect.onExit(work, (exit) =>
+      Effect.gen(function* () {
+        const ended = { at: yield* now, exit: exitOf(exit, progress.failed), totals: yield* totals };
+        yield* save({ ...run, ended }).pipe((saved) => (Exit.isSuccess(exit) ? saved : Effect.ignore(saved)));
+      }),
+    ).pipe(Effect.andThen(Effect.map(totals, (final) => ({ runId, totals: final }))));
+  }).pipe(
+    Effect.provideService(CallTally, calls),
+    Effect.onExit(() => Effect.flatMap(totals, (final) => onFinish({ runId, totals: final }))),
+  );
+});
+
+/** What the table `runs` keeps as the exit code. */
+const exitOf = (exit: Exit.Exit<void, FatalError>, failed: number): number => {
+  if (Exit.isSuccess(exit)) return failed === 0 ? 0 : 1;
+  if (Exit.hasInterrupts(exit)) return 130;
+  const error = Exit.findErrorOption(exit);
+  return error._tag === "Some" && error.value._tag === "SegmentError" && isTokenRefused(error.value) ? 3 : 1;
+};
+
+/** Names are no figures: where they cannot be read, the run goes on and says so. */
+const saveNames = (
+  workspace: { readonly id: string; readonly slug: string; readonly name: string },
+  sinks: ReadonlyArray<Sink>,
+): Effect.Effect<void, SinkError | SegmentError, SegmentClient> =>
+  Effect.gen(function* () {
+    const tell = yield* Listener;
+    const sources = yield* readSources.pipe(
+      Effect.catchIf(
+        (error) => !isTokenRefused(error),
+        (error) => Effect.as(tell({ _tag: "NamesUnread", message: error.message }), []),
+      ),
+    );
+    const seenAt = yield* now;
+    yield* Effect.forEach(sinks, (sink) => sink.saveNames({ workspace, sources, seenAt }), { discard: true });
+  });

@@ -1,0 +1,93 @@
+/**
+ * Opens the sinks that a run was asked for. Each adapter is loaded only when it is wanted.
+ */
+import { type Encoder, fromSystemError, type Sink, SinkError, sinkError } from "@segmeter/domain";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { existsSync } from "node:fs";
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+/** The sinks that are offered, in the order in which a run writes them. */
+export const sinkNames = ["parquet", "duckdb"] as const;
+export type OfferedSink = (typeof sinkNames)[number];
+
+export const encoderNames = ["parquetjs", "duckdb"] as const;
+export type EncoderName = (typeof encoderNames)[number];
+
+export const databasePath = (dataDir: string): string => join(dataDir, "segmeter.duckdb");
+
+const openEncoder = (name: EncoderName): Effect.Effect<Encoder, SinkError, Scope.Scope> =>
+  name === "duckdb"
+    ? Effect.flatMap(
+        Effect.promise(() => import("@segmeter/duckdb")),
+        ({ makeDuckDBEncoder }) => makeDuckDBEncoder(),
+      )
+    : Effect.map(
+        Effect.promise(() => import("@segmeter/parquet")),
+        ({ parquetJsEncoder }) => parquetJsEncoder,
+      );
+
+const openParquet = (dataDir: string, encoderName: EncoderName): Effect.Effect<Sink, SinkError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { openParquetSink } = yield* Effect.promise(() => import("@segmeter/parquet"));
+    return yield* openParquetSink({ dataDir, encoder: yield* openEncoder(encoderName) });
+  });
+
+const openDuckDB = (dataDir: string): Effect.Effect<Sink, SinkError, Scope.Scope> =>
+  Effect.flatMap(
+    Effect.promise(() => import("@segmeter/duckdb")),
+    ({ openDuckDBSink }) => openDuckDBSink({ path: databasePath(dataDir) }),
+  );
+
+export interface SinkRequest {
+  readonly dataDir: string;
+  readonly names: ReadonlyArray<OfferedSink>;
+  readonly encoder: EncoderName;
+}
+
+/** What a data directory may hold; anything else beside none of these belongs to somebody else. */
+const ours = ["parquet", "rejects", "segmeter.duckdb"];
+
+const prepareDirectory = (dataDir: string): Effect.Effect<void, SinkError> =>
+  Effect.tryPromise({
+    try: async () => {
+      await mkdir(dataDir, { recursive: true, mode: 0o700 });
+      const entries = (await readdir(dataDir)).filter((name) => !name.startsWith(".") && name !== "lost+found");
+      if (entries.length > 0 && !entries.some((name) => ours.includes(name))) {
+        throw sinkError("open the data directory", "Foreign", `${dataDir} holds other files, and none of segmeter's.`, {
+          hint: "Choose a new or empty directory with --data-dir.",
+        });
+      }
+    },
+    catch: (cause) => (cause instanceof SinkError ? cause : fromSystemError("open the data directory", cause)),
+  });
+
+/**
+ * Opens them for writing, and creates what is not there. Shape: in writing order. DuckDB is opened first, for it tells at once
+ * whether another process holds the directory.
+ */
+export const openSinks = Effect.fn("openSinks")(function* ({
+  dataDir,
+  encoder,
+  names,
+}: SinkRequest): Effect.fn.Return<ReadonlyArray<Sink>, SinkError, Scope.Scope> {
+  yield* prepareDirectory(dataDir);
+  const duckdb = names.includes("duckdb") ? [yield* openDuckDB(dataDir)] : [];
+  const { sweepLeftovers } = yield* Effect.promise(() => import("@segmeter/parquet"));
+  yield* sweepLeftovers(dataDir);
+  const parquet = names.includes("parquet") ? [yield* openParquet(dataDir, encoder)] : [];
+  return [...parquet, ...duckdb];
+});
+
+/** Opens those that exist already, to look at what they hold; creates nothing. */
+export const openExistingSinks = Effect.fn("openExistingSinks")(function* ({
+  dataDir,
+  encoder,
+  names,
+}: SinkRequest): Effect.fn.Return<ReadonlyArray<Sink>, SinkError, Scope.Scope> {
+  const parquet =
+    names.includes("parquet") && existsSync(join(dataDir, "parquet")) ? [yield* openParquet(dataDir, encoder)] : [];
+  const duckdb = names.includes("duckdb") && existsSync(databasePath(dataDir)) ? [yield* openDuckDB(dataDir)] : [];
+  return [...parquet, ...duckdb];
+});

@@ -1,0 +1,61 @@
+/**
+ * The command line: the commands, how bad input is told, and exit codes.
+ */
+import * as CliOutput from "effect/cli/CliOutput";
+import * as Command from "effect/cli/Command";
+import * as Console from "effect/Console";
+import * as Effect from "effect/Effect";
+import * as Predicate from "effect/Predicate";
+import { version } from "../Version.ts";
+import { backfill } from "./BackfillCommand.ts";
+import { doctor } from "./DoctorCommand.ts";
+import { type CommandError, exitCodeOf, exitCodes } from "./ExitCode.ts";
+import { query } from "./QueryCommand.ts";
+import { simulate } from "./SimulateCommand.ts";
+import { status } from "./StatusCommand.ts";
+
+const segmeter = Command.make("segmeter").pipe(
+  Command.withDescription(
+    "Keeps the usage that Twilio Segment bills by: every daily figure, as Parquet and in DuckDB, on your own machine.",
+  ),
+  Command.withSubcommands([backfill, status, query, doctor, simulate]),
+  Command.withExamples([
+    { command: "segmeter backfill --from 2024-01 --to 2024-12", description: "Capture a year" },
+    { command: 'segmeter query "SELECT * FROM workspace_mtu_monthly"', description: "Ask DuckDB" },
+  ]),
+);
+
+/** Bad input gets its reason, and where to read on; not the whole help. */
+const presenter: CliOutput.Presenter = {
+  present: (event) => {
+    if (event._tag !== "InvalidInvocation") return CliOutput.defaultPresenter.present(event);
+    const reasons = event.errors.map(({ message }) => message.replaceAll(/\s+/g, " ").trim());
+    return Console.error(`segmeter: ${reasons.join("; ")}. See: ${event.commandPath.join(" ")} --help`);
+  },
+};
+
+/** Never fails: ends with the exit code. */
+export const main = (args: ReadonlyArray<string>) =>
+  Command.runWith(segmeter, { version })(args).pipe(
+    Effect.as<number>(exitCodes.done),
+    Effect.catch((error) => {
+      if (error._tag === "ShowHelp") {
+        return Effect.succeed(error.errors.length === 0 ? exitCodes.done : exitCodes.usage);
+      }
+      if (!isCommandError(error)) return Effect.as(Console.error(`segmeter: ${error.message}`), exitCodes.usage);
+      const code = exitCodeOf(error);
+      return error._tag === "Incomplete" || error._tag === "TokenRefused"
+        ? Effect.succeed(code)
+        : Effect.as(Console.error(`segmeter: ${withoutToken(error.message)}`), code);
+    }),
+    Effect.provideService(CliOutput.Presenter, presenter),
+  );
+
+const tags = ["UsageError", "SegmentError", "SinkError", "QueryError", "Incomplete", "TokenRefused"];
+const isCommandError = (error: { readonly _tag: string }): error is CommandError => tags.includes(error._tag);
+
+/** No error holds the token; this is the second lock on the door. */
+export const withoutToken = (text: string): string => {
+  const token = process.env["SEGMENT_TOKEN"]?.trim();
+  return Predicate.isString(token) && token.length > 3 ? text.replaceAll(token, "<token>") : text;
+};

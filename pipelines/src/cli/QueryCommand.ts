@@ -1,0 +1,129 @@
+/**
+ * `segmeter query`: one SELECT over what was captured, read-only.
+ */
+import type { Query, QueryError, QueryResult, QueryValue } from "@segmeter/duckdb";
+import * as Argument from "effect/cli/Argument";
+import * as Command from "effect/cli/Command";
+import * as Flag from "effect/cli/Flag";
+import * as Console from "effect/Console";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import * as Stream from "effect/Stream";
+import { createReadStream } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { sinkNames } from "../Sinks.ts";
+import * as Flags from "./Flags.ts";
+import { write } from "./Output.ts";
+import { renderTable } from "./Table.ts";
+import { usageError } from "./UsageError.ts";
+
+const formats = ["table", "json", "ndjson", "csv", "parquet"] as const;
+
+/** Rows that a table shows at most; it has to be held whole to be laid out. */
+const tableRows = 1_000;
+
+export const query = Command.make(
+  "query",
+  {
+    sql: Argument.String("sql").pipe(Argument.withDescription("One SELECT; SHOW TABLES lists what there is")),
+    format: Flag.Literals("format", formats).pipe(
+      Flag.withDescription("Form of the result on stdout"),
+      Flag.withDefault("table"),
+    ),
+    sink: Flag.Literals("sink", sinkNames).pipe(
+      Flag.withDescription("What to read (default: DuckDB if it can be read, else the Parquet files)"),
+      Flag.optional,
+    ),
+    dataDir: Flags.dataDir,
+  },
+  Effect.fn("query")(function* ({ dataDir, format, sink, sql }) {
+    if (format === "parquet" && process.stdout.isTTY) {
+      return yield* usageError("Parquet is nothing for a terminal.", "Redirect it to a file: > result.parquet");
+    }
+    const { openQuery, toJson } = yield* Effect.promise(() => import("@segmeter/duckdb"));
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const opened = yield* openQuery({ dataDir, from: Option.getOrElse(sink, () => "auto" as const) });
+        if (opened.why !== undefined) yield* Console.error(`note: ${opened.why}`);
+        if (format === "csv" || format === "parquet") return yield* copy(opened, sql, format);
+        const result = yield* opened.run(sql);
+        if (format === "table") return yield* printTable(result, toJson);
+        return yield* printJson(result, toJson, format === "json");
+      }),
+    );
+  }),
+).pipe(
+  Command.withDescription(
+    "Runs one SELECT over the captured tables, read-only. Every count in the daily tables is cumulative within its period: take the latest day, never a sum over days.",
+  ),
+  Command.withShortDescription("Ask DuckDB about what was captured"),
+  Command.withExamples([
+    { command: 'segmeter query "SELECT usage_month, mtu FROM workspace_mtu_monthly ORDER BY 1"', description: "MTU by month" },
+    {
+      command: 'segmeter query --format parquet "FROM source_mtu_monthly" > top.parquet',
+      description: "A result as a Parquet file",
+    },
+    { command: 'segmeter query --sink parquet "SHOW TABLES"', description: "What there is, straight from the Parquet files" },
+  ]),
+);
+
+const textOf = (value: QueryValue, toJson: (value: QueryValue) => string): string =>
+  value === null ? "" : typeof value === "string" ? value : toJson(value);
+
+const isNumeric = (type: string): boolean => /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*)$/.test(type);
+
+const printTable = (
+  { columns, rows }: QueryResult,
+  toJson: (value: QueryValue) => string,
+): Effect.Effect<void, QueryError> =>
+  Effect.gen(function* () {
+    const found = yield* Stream.runCollect(Stream.take(rows, tableRows + 1));
+    yield* write(
+      `${renderTable({
+        head: columns.map(({ name }) => name),
+        rows: found.slice(0, tableRows).map((row) => row.map((value) => textOf(value, toJson))),
+        right: new Set(columns.flatMap(({ type }, index) => (isNumeric(type) ? [index] : []))),
+      })}\n`,
+    );
+    if (found.length > tableRows) {
+      yield* Console.error(`note: only the first ${tableRows} rows are shown; --format csv, json or ndjson has them all.`);
+    }
+  });
+
+/** An object a row. `asArray`: all of them in one JSON array, else one a line. */
+const printJson = (
+  { columns, rows }: QueryResult,
+  toJson: (value: QueryValue) => string,
+  asArray: boolean,
+): Effect.Effect<void, QueryError> =>
+  Effect.gen(function* () {
+    const names = columns.map(({ name }) => JSON.stringify(name));
+    let first = true;
+    const lineOf = (row: ReadonlyArray<QueryValue>): string => {
+      const object = `{${row.map((value, index) => `${names[index]}:${toJson(value)}`).join(",")}}`;
+      if (!asArray) return `${object}\n`;
+      const line = `${first ? "" : ",\n"}${object}`;
+      first = false;
+      return line;
+    };
+    if (asArray) yield* write("[");
+    yield* Stream.runForEachArray(rows, (chunk) => write(chunk.map(lineOf).join("")));
+    if (asArray) yield* write("]\n");
+  });
+
+/** DuckDB writes files; a result for stdout goes through one that nobody else sees. */
+const copy = (opened: Query, sql: string, format: "csv" | "parquet"): Effect.Effect<void, QueryError> =>
+  Effect.acquireUseRelease(
+    Effect.promise(() => mkdtemp(join(tmpdir(), "segmeter-query-"))),
+    (directory) => {
+      const path = join(directory, `result.${format}`);
+      return Effect.andThen(
+        opened.copyTo(sql, path, format),
+        Effect.promise(() => pipeline(createReadStream(path), process.stdout, { end: false })),
+      );
+    },
+    (directory) => Effect.promise(() => rm(directory, { recursive: true, force: true })),
+  );

@@ -1,0 +1,132 @@
+/**
+ * Tells a person, or a program, how a run goes: progress on a terminal, lines otherwise, JSON on request.
+ */
+import { Partition } from "@segmeter/domain";
+import type { FlowEvent } from "@segmeter/flow";
+import { formatDuration } from "date-fns/formatDuration";
+import { intervalToDuration } from "date-fns/intervalToDuration";
+import * as Clock from "effect/Clock";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import type { CaptureRunResult } from "../CaptureRun.ts";
+import { finishedLine, lineOf } from "./JsonLines.ts";
+
+export interface RunReport {
+  readonly onEvent: (event: FlowEvent) => Effect.Effect<void>;
+  readonly onFinish: (result: CaptureRunResult) => Effect.Effect<void>;
+}
+
+const out = (text: string): void => void process.stdout.write(`${text}\n`);
+const err = (text: string): void => void process.stderr.write(`${text}\n`);
+
+const seconds = (ms: number): string =>
+  formatDuration(intervalToDuration({ start: 0, end: Math.round(ms / 1_000) * 1_000 })) || "0 seconds";
+
+const figure = new Intl.NumberFormat("en-US");
+
+/** `throttledMs`: how long the run has waited for the limit so far. */
+export const makeRunReport = (options: {
+  readonly json: boolean;
+  readonly dryRun: boolean;
+  readonly throttledMs: Effect.Effect<number>;
+}): Effect.Effect<RunReport, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { dryRun, json } = options;
+    const startedAt = yield* Clock.currentTimeMillis;
+    const spinner = json || dryRun || !process.stderr.isTTY ? undefined : yield* makeSpinner;
+    const done = { partitions: 0, of: 0, rows: 0, pages: 0 };
+    const say = (text: string): void => {
+      spinner?.clear();
+      err(text);
+    };
+
+    const showProgress = Effect.gen(function* () {
+      if (spinner === undefined) return;
+      const elapsed = (yield* Clock.currentTimeMillis) - startedAt;
+      const waited = yield* options.throttledMs;
+      const left = done.partitions === 0 ? undefined : (elapsed / done.partitions) * (done.of - done.partitions);
+      spinner.text = [
+        `${done.partitions} of ${done.of} partitions`,
+        `${figure.format(done.rows)} rows`,
+        `${figure.format(done.pages)} pages`,
+        `waited ${seconds(waited)}`,
+        ...(left === undefined ? [] : [`${seconds(left)} left`]),
+      ].join(" · ");
+    });
+
+    const count = (event: FlowEvent): void => {
+      switch (event._tag) {
+        case "RunPlanned":
+          done.of = event.captures;
+          break;
+        case "PageRead":
+          done.pages++;
+          done.rows += event.rows;
+          break;
+        case "PartitionCaptured":
+        case "PartitionFailed":
+          done.partitions++;
+          break;
+        default:
+      }
+    };
+
+    return {
+      onEvent: (event) =>
+        Effect.gen(function* () {
+          count(event);
+          const line = json ? lineOf(event) : undefined;
+          if (line !== undefined) out(JSON.stringify(line));
+          for (const text of wordsOf(event)) say(text);
+          yield* showProgress;
+        }),
+      onFinish: (result) =>
+        Effect.gen(function* () {
+          spinner?.stop();
+          const elapsed = (yield* Clock.currentTimeMillis) - startedAt;
+          if (json) out(JSON.stringify(finishedLine(result)));
+          if (!dryRun) (json ? err : out)(summaryOf(result, elapsed));
+        }),
+    };
+  });
+
+const makeSpinner = Effect.acquireRelease(
+  Effect.map(
+    Effect.promise(() => import("ora")),
+    // Keys typed meanwhile, Ctrl-C among them, are left to the terminal.
+    ({ default: ora }) => ora({ text: "planning", discardStdin: false }).start(),
+  ),
+  (spinner) => Effect.sync(() => spinner.stop()),
+);
+
+/** Worth a person's attention, whatever the form of output. */
+const wordsOf = (event: FlowEvent): ReadonlyArray<string> => {
+  switch (event._tag) {
+    case "RunPlanned":
+      return [
+        `${event.captures} partitions to capture, ${event.skipped} held already; ${event.leastRequests} calls for usage at least.`,
+      ];
+    case "PartitionFailed":
+      return [`failed: ${Partition.label(event.capture.partition)}: ${event.message}`];
+    case "PartitionCaptured":
+      return event.capture.warnings.map(
+        ({ gate, message }) => `warning: ${Partition.label(event.capture.partition)}: ${gate}: ${message}`,
+      );
+    case "NamesUnread":
+      return [`warning: the names of the sources could not be read: ${event.message}`];
+    default:
+      return [];
+  }
+};
+
+const summaryOf = ({ totals }: CaptureRunResult, elapsedMs: number): string => {
+  const { absent, captured, empty, failed, requests, retries, rows, skipped, throttledMs } = totals;
+  const parts = [
+    `${captured} partitions captured (${figure.format(rows)} rows)`,
+    ...(empty > 0 ? [`${empty} empty`] : []),
+    ...(absent > 0 ? [`${absent} absent`] : []),
+    `${skipped} held already`,
+    `${failed} failed`,
+  ];
+  return `${parts.join(", ")}; ${requests} requests, ${retries} of them retries, in ${seconds(elapsedMs)}, ${seconds(throttledMs)} of it waiting for the rate limit.`;
+};
