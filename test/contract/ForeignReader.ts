@@ -6,9 +6,11 @@ import { DuckDBInstance } from "@duckdb/node-api";
 
 /** SQL for a column as a plain value: days and microseconds since the epoch, and what is one already as it is. */
 const plain = ({ name, type }: Column): string =>
-  type === "DATE" ? `"${name}" - DATE '1970-01-01' AS "${name}"`
-  : type === "TIMESTAMP" ? `epoch_us("${name}") AS "${name}"`
-  : `"${name}"`;
+  type === "DATE"
+    ? `"${name}" - DATE '1970-01-01' AS "${name}"`
+    : type === "TIMESTAMP"
+      ? `epoch_us("${name}") AS "${name}"`
+      : `"${name}"`;
 
 /** The rows of a table from a SQL source, once it is sure that each column has the type of the table contract. */
 export const selectRows = async (database: string, source: string, table: Table): Promise<ReadonlyArray<Row>> => {
@@ -20,9 +22,9 @@ export const selectRows = async (database: string, source: string, table: Table)
     const expected = allColumns(table).map(({ name, type }) => `${name} ${type}`);
     if (found.toSorted().join() !== expected.toSorted().join()) throw new Error(`${found} instead of ${expected}`);
     const read = await connection.runAndReadAll(`SELECT ${allColumns(table).map(plain).join()} FROM ${source}`);
-    return read.getRowObjects().map((row) =>
-      Object.fromEntries(allColumns(table).map(({ name, type }) => [name, valueOf(type, row[name])])),
-    );
+    return read
+      .getRowObjects()
+      .map((row) => Object.fromEntries(allColumns(table).map(({ name, type }) => [name, valueOf(type, row[name])])));
   } finally {
     connection.closeSync();
     instance.closeSync();

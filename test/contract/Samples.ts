@@ -1,14 +1,7 @@
 /**
  * Made-up captures for the contract suite: small, deterministic, with values that a careless store would bend.
  */
-import {
-  type Capture,
-  type DatasetName,
-  datasetOf,
-  type Partition,
-  type UsageRow,
-  UsageMonth,
-} from "@segmeter/domain";
+import { type Capture, type DatasetName, datasetOf, type Partition, type UsageRow, UsageMonth } from "@segmeter/domain";
 import * as Option from "effect/Option";
 
 export const month = (text: string): UsageMonth.UsageMonth => Option.getOrThrow(UsageMonth.parse(text));

@@ -73,6 +73,11 @@ export const openDuckDBFile = Effect.fn("openDuckDBFile")(function* (options: {
 
 /** Looks at the file before DuckDB does. Returns whether it is still to be made. */
 const inspect = Effect.fnUntraced(function* (operation: string, path: string, access: Access) {
+  if (path.includes("?")) {
+    // DuckDB takes what follows for options, and puts the log's name before it.
+    const hint = "Name another --data-dir.";
+    return yield* sinkError(operation, "Unwritable", `DuckDB takes no path with a question mark: ${path}.`, { hint });
+  }
   // To open and close the file here would drop DuckDB's lock on it: POSIX locks end with any handle of the process.
   if (openings.has(resolve(path))) return false;
   const found = yield* fromSystem(operation, () => stat(path).catch(absent));

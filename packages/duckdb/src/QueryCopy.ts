@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { callNative, connect } from "./DuckDBConnection.ts";
 import { messageOf } from "./DuckDBFailure.ts";
 import { fromQuery, type QueryError, queryError } from "./QueryError.ts";
-import { admit } from "./QueryGate.ts";
+import { admit, asTable } from "./QueryGate.ts";
 import { quoteName, quoteText } from "./Quote.ts";
 
 export type CopyFormat = "parquet" | "csv";
@@ -48,22 +48,25 @@ const spoolRows = async (
   spooled: string,
   format: CopyFormat,
 ): Promise<number> => {
-  const statement = await admit(connection, operation, sql);
-  const names = Array.from({ length: statement.columnCount }, (_, index) => statement.columnName(index));
-  const types = names.map((_, index) => String(statement.columnType(index)));
-  statement.destroySync();
-  // A view, since the text may end in a semicolon or a comment, which would swallow the rest of a COPY.
-  await connection.run(`CREATE TEMP VIEW result AS ${sql}`);
-  // Parquet has no 128-bit integers: DuckDB would write them as DOUBLE, and round.
-  const exact = names.flatMap((name, index) =>
-    format === "parquet" && /^U?HUGEINT$/.test(types[index]!)
-      ? [`CAST(${quoteName(name)} AS DECIMAL(38,0)) AS ${quoteName(name)}`]
-      : [],
-  );
-  const columns = exact.length === 0 ? "*" : `* REPLACE (${exact.join(", ")})`;
-  const copy = `COPY (SELECT ${columns} FROM result) TO ${quoteText(spooled)} (${formats[format]}, USE_TMP_FILE false)`;
+  (await admit(connection, operation, sql)).destroySync();
+  const source = asTable(sql);
+  const columns = format === "parquet" ? await exactColumns(connection, source) : "*";
+  const copy = `COPY (SELECT ${columns} FROM ${source}) TO ${quoteText(spooled)} (${formats[format]}, USE_TMP_FILE false)`;
   const [[rows] = []] = await (await connection.run(copy)).getRowsJS();
   return Number(rows);
+};
+
+/** Parquet has no 128-bit integers, and DuckDB would round them to DOUBLE: those columns become DECIMAL, or an error. */
+const exactColumns = async (connection: DuckDBConnection, source: string): Promise<string> => {
+  const statement = await connection.prepare(`FROM ${source}`);
+  const columns = Array.from({ length: statement.columnCount }, (_, index) => {
+    const name = quoteName(statement.columnName(index));
+    const type = String(statement.columnType(index));
+    const exact = type.replaceAll(/\bU?HUGEINT\b(?!")/g, "DECIMAL(38,0)");
+    return exact === type ? name : `CAST(${name} AS ${exact}) AS ${name}`;
+  });
+  statement.destroySync();
+  return columns.join(", ");
 };
 
 /** The spool may be on another disk, from where a file cannot be renamed. */
@@ -81,6 +84,7 @@ const fromSystem = (operation: string, call: () => Promise<unknown>): Effect.Eff
   Effect.asVoid(
     Effect.tryPromise({
       try: call,
-      catch: (cause) => queryError(operation, "Unwritable", `${messageOf(cause)}.`, { cause }),
+      // Up to the comma the message says what; after it come the names of files that the user never heard of.
+      catch: (cause) => queryError(operation, "Unwritable", `${messageOf(cause).split(",", 1)[0]}.`, { cause }),
     }),
   );

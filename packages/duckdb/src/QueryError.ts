@@ -55,14 +55,16 @@ export const queryError = (
 export const refused = (operation: string, what: string, options?: { readonly hint?: string; readonly cause?: unknown }) =>
   queryError(operation, "Refused", `A query only reads, and only the data directory: ${what}`, options);
 
+// The last: what DuckDB says from the second time on when its secrets are asked for.
 const forbidden =
-  /disabled by configuration|disabled through configuration|configuration has been locked|read-only mode|Cannot modify|Permission Error/;
+  /Permission Error|disabled (by|through) configuration|configuration has been locked|read-only mode|^Invalid Configuration Error: Secret Storage/;
 const misunderstood = /^(Parser|Binder|Catalog|Syntax) Error/;
 
 /** The error for what DuckDB threw. */
 export const fromQuery = (operation: string, cause: unknown): QueryError => {
   if (cause instanceof QueryError) return cause;
-  const message = messageOf(cause);
+  // The place in a statement that the user did not write is none to point at.
+  const message = messageOf(cause).replace(/\n\nLINE \d+: (COPY|FROM query)[^]*$/, "");
   if (forbidden.test(message)) return refused(operation, message, { cause });
   return queryError(operation, misunderstood.test(message) ? "Invalid" : "Failed", message, { cause });
 };

@@ -9,7 +9,8 @@
 import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } from "@duckdb/node-api";
 import * as Predicate from "effect/Predicate";
 import { messageOf } from "./DuckDBFailure.ts";
-import { fromQuery, refused } from "./QueryError.ts";
+import { fromQuery, QueryError, refused } from "./QueryError.ts";
+import { quoteText } from "./Quote.ts";
 
 /** Table functions that change something. A test lists all that DuckDB has, so that a new version's cannot slip in. */
 export const refusedFunctions: ReadonlyArray<string> = [
@@ -23,6 +24,9 @@ export const refusedFunctions: ReadonlyArray<string> = [
   "force_checkpoint",
   "truncate_duckdb_logs",
 ];
+
+/** The statement as a table, whatever it ends in; DuckDB takes one SELECT there and nothing else. */
+export const asTable = (sql: string): string => `query(${quoteText(sql)})`;
 
 /** The statement, prepared and found harmless; the caller destroys it. Throws a `QueryError`. Nothing is run. */
 export const admit = async (
@@ -57,9 +61,19 @@ const prepareOnly = async (connection: DuckDBConnection, operation: string, sql:
   } catch (cause) {
     // What the binding says when there is nothing but blanks and comments.
     if (messageOf(cause) === "Error in native callback") throw refused(operation, "there is no statement.", { cause });
-    throw fromQuery(operation, cause);
+    const error = fromQuery(operation, cause);
+    const [, verb = ""] = firstWord.exec(sql) ?? [];
+    // Else `INSERT INTO nowhere` would be about a table that is not there.
+    throw writing.test(verb) && !(cause instanceof QueryError)
+      ? refused(operation, `this is ${article(verb.toUpperCase())} statement.`, { cause })
+      : error;
   }
 };
+
+const firstWord = /^(?:\s|--.*\n|\/\*[^]*?\*\/)*([a-z]+)/i;
+
+const writing =
+  /^(alter|attach|call|comment|copy|create|delete|detach|drop|export|import|insert|install|load|merge|truncate|update)$/i;
 
 /** The names of all operators and table functions that the statement would run, in lower case. */
 const plannedOperators = async (
@@ -67,9 +81,9 @@ const plannedOperators = async (
   operation: string,
   sql: string,
 ): Promise<ReadonlyArray<string>> => {
-  const rows = await connection.run(`EXPLAIN (FORMAT json) ${sql}`).then(
+  const rows = await connection.run(`EXPLAIN (FORMAT json) FROM ${asTable(sql)}`).then(
     (result) => result.getRowsJS(),
-    // PRAGMA comes here: it prepares as a SELECT, and has no plan.
+    // PRAGMA comes here: it prepares as a SELECT, and is none.
     (cause: unknown) => {
       throw refused(operation, "this is no SELECT statement.", { cause });
     },

@@ -15,7 +15,7 @@ import { fromDuckDB } from "./DuckDBFailure.ts";
 import { instanceSettings, openDuckDBFile } from "./DuckDBFile.ts";
 import { viewStatements } from "./DuckDBViews.ts";
 import { countFiles, tableView } from "./ParquetTables.ts";
-import { quoteText } from "./Quote.ts";
+import { escapeGlob, quoteText } from "./Quote.ts";
 
 export interface QuerySource {
   readonly source: "duckdb" | "parquet";
@@ -96,7 +96,8 @@ const setUp = (
 const lockStatements = (dataDir: string, spool: string): ReadonlyArray<string> => [
   "SET GLOBAL TimeZone = 'UTC'",
   `SET GLOBAL temp_directory = ${quoteText(spool)}`,
-  `SET GLOBAL allowed_directories = [${quoteText(dataDir)}, ${quoteText(spool)}]`,
+  // A glob over a directory whose name has wildcards in it is written with them escaped.
+  `SET GLOBAL allowed_directories = [${[dataDir, escapeGlob(dataDir), spool].map(quoteText).join(", ")}]`,
   "SET GLOBAL enable_external_access = false",
   "SET GLOBAL lock_configuration = true",
 ];

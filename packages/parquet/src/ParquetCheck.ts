@@ -17,9 +17,7 @@ export const checkFile = Effect.fn("ParquetCheck.checkFile")((request: EncodeReq
   Effect.mapError(
     withParquet(request.path, (file) => compare(file, request)),
     (error) =>
-      error.reason === "Damaged" || error.reason === "Foreign"
-        ? mismatch(request.table, error.detail, error)
-        : error,
+      error.reason === "Damaged" || error.reason === "Foreign" ? mismatch(request.table, error.detail, error) : error,
   ),
 );
 
@@ -54,7 +52,8 @@ const compareMetadata = (
   differs: (detail: string) => SinkError,
 ): void => {
   // An encoder may leave notes of its own in the footer, but none under the names that a reader of ours looks for.
-  const named = (from: Readonly<Record<string, string>>) => Object.keys(from).filter((key) => key.startsWith("segmeter."));
+  const named = (from: Readonly<Record<string, string>>) =>
+    Object.keys(from).filter((key) => key.startsWith("segmeter."));
   for (const key of new Set([...Object.keys(expected), ...named(found)])) {
     if (found[key] !== expected[key]) throw differs(`has ${found[key]} as ${key} in its footer, not ${expected[key]}`);
   }
@@ -102,7 +101,10 @@ type Bound = Defined | Uint8Array;
 
 /** Text goes by its UTF-8 bytes, as in `Bounds`; it has no order with anything else. */
 const inOrder = (low: Bound, high: Bound): boolean => {
-  const [a, b] = [typeof low === "string" ? Buffer.from(low) : low, typeof high === "string" ? Buffer.from(high) : high];
+  const [a, b] = [
+    typeof low === "string" ? Buffer.from(low) : low,
+    typeof high === "string" ? Buffer.from(high) : high,
+  ];
   if (a instanceof Uint8Array || b instanceof Uint8Array) {
     return a instanceof Uint8Array && b instanceof Uint8Array && Buffer.compare(a, b) <= 0;
   }

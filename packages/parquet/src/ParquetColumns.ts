@@ -49,10 +49,7 @@ export interface ParquetColumns {
  * Opens the file for the time of `use`.
  * Errors: `Foreign` when it is no Parquet file, `Damaged` when it is one that cannot be read; by system code else.
  */
-export const withParquet = <A>(
-  path: string,
-  use: (file: ParquetColumns) => Promise<A>,
-): Effect.Effect<A, SinkError> =>
+export const withParquet = <A>(path: string, use: (file: ParquetColumns) => Promise<A>): Effect.Effect<A, SinkError> =>
   Effect.acquireUseRelease(
     attempt(`read ${path}`, () => open(path, "r")),
     (handle) => attempt(`read ${path}`, async () => use(await openColumns(path, handle))),
@@ -63,7 +60,9 @@ const tailSize = 64 * 1024;
 const magic = "PAR1";
 
 const openColumns = async (path: string, handle: FileHandle): Promise<ParquetColumns> => {
-  const { size } = await handle.stat();
+  const stat = await handle.stat();
+  if (!stat.isFile()) throw unreadable(path, "Foreign", "is not a file");
+  const { size } = stat;
   const file: AsyncBuffer = { byteLength: size, slice: (start, end = size) => readRange(handle, start, end) };
   const head = Buffer.from(await file.slice(0, Math.min(4, size))).toString("latin1");
   if (size > 0 && !magic.startsWith(head)) throw unreadable(path, "Foreign", "is not a Parquet file");
@@ -77,7 +76,11 @@ const openColumns = async (path: string, handle: FileHandle): Promise<ParquetCol
     }
   };
   return guarded(async () => {
-    const metadata = await parquetMetadataAsync(file, { initialFetchSize: tailSize, geoparquet: false, parsers: exact });
+    const metadata = await parquetMetadataAsync(file, {
+      initialFetchSize: tailSize,
+      geoparquet: false,
+      parsers: exact,
+    });
     const elements = metadata.schema.slice(1);
     // Without logical types the library hands integers on as they are stored, and leaves only text to the parser.
     const physical = metadata.schema.map(withoutLogicalType);
@@ -116,7 +119,7 @@ const withoutLogicalType = (element: SchemaElement): SchemaElement => {
 };
 
 const unreadable = (path: string, reason: "Foreign" | "Damaged", what: string, cause?: unknown): SinkError =>
-  sinkError(`read ${path}`, reason, `The file ${path} ${what}.`, { cause });
+  sinkError(`read ${path}`, reason, `${path} ${what}.`, { cause });
 
 const readRange = async (handle: FileHandle, start: number, end: number): Promise<ArrayBuffer> => {
   const bytes = new Uint8Array(end - start);
@@ -166,7 +169,11 @@ const columnType = ({ converted_type: converted, logical_type: logical, type }: 
 const rowGroups = (metadata: FileMetaData): ReadonlyArray<RowGroup> => {
   let from = 0;
   const groups = metadata.row_groups.map(({ columns, num_rows }) => {
-    const group = { from, to: from + Number(num_rows), statistics: columns.map(({ meta_data }) => statistics(meta_data)) };
+    const group = {
+      from,
+      to: from + Number(num_rows),
+      statistics: columns.map(({ meta_data }) => statistics(meta_data)),
+    };
     from = group.to;
     return group;
   });

@@ -73,7 +73,7 @@ const periodOf = (
  */
 export const foreignness = (metadata: Metadata, table: Table, file: TableFile): SinkError | undefined => {
   const foreign = (what: string, hint?: string): SinkError =>
-    sinkError(`read ${file.path}`, "Foreign", `The file ${file.path} ${what}.`, hint === undefined ? {} : { hint });
+    sinkError(`read ${file.path}`, "Foreign", `${file.path} ${what}.`, hint === undefined ? {} : { hint });
   const version = metadata["segmeter.schema_version"];
   if (version === undefined) return foreign("was not written by segmeter");
   if (version !== schemaVersion) {

@@ -82,7 +82,11 @@ const readEntries = Effect.fnUntraced(function* (file: TableFile) {
     return Option.isSome(capture)
       ? Effect.succeed(capture.value)
       : Effect.fail(
-          sinkError(`read ${file.path}`, "Damaged", `${file.path} has an entry that is no capture: ${row["capture_id"]}.`),
+          sinkError(
+            `read ${file.path}`,
+            "Damaged",
+            `${file.path} has an entry that is no capture: ${row["capture_id"]}.`,
+          ),
         );
   });
 });

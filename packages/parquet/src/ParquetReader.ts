@@ -64,4 +64,4 @@ const rowsOf = async (opened: ParquetColumns, table: Table, file: TableFile): Pr
 };
 
 const damaged = ({ path }: TableFile, what: string): SinkError =>
-  sinkError(`read ${path}`, "Damaged", `The file ${path} ${what}.`);
+  sinkError(`read ${path}`, "Damaged", `${path} ${what}.`);

@@ -155,7 +155,7 @@ describe("catches", () => {
       const bytes = readFileSync(request.path);
       const ask = yield* Effect.acquireRelease(Effect.promise(openDuckDB), ({ close }) => Effect.sync(close));
       const answer = (path: string): Effect.Effect<unknown> =>
-        Effect.promise(() => Promise.all(questions.map((where) => ask.query(`SELECT * FROM '${path}' ${where}`))));
+        Effect.forEach(questions, (where) => Effect.promise(() => ask.query(`SELECT * FROM '${path}' ${where}`)));
       const right = yield* answer(request.path);
       const unnoticed: Array<number> = [];
       for (const index of bytes.keys()) {

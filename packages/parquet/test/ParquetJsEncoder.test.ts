@@ -18,12 +18,18 @@ const encoded = Effect.fn("encoded")(function* (table: Table, rows: ReadonlyArra
 /** As DuckDB reads them, days and instants as numbers since the epoch. */
 const readByDuckDB = async (path: string): Promise<ReadonlyArray<Row>> => {
   const columns = everyType.columns.map(({ name, type }) =>
-    type === "DATE" ? `("${name}" - DATE '1970-01-01')::DOUBLE AS "${name}"`
-    : type === "TIMESTAMP" ? `epoch_us("${name}")::DOUBLE AS "${name}"`
-    : `"${name}"`,
+    type === "DATE"
+      ? `("${name}" - DATE '1970-01-01')::DOUBLE AS "${name}"`
+      : type === "TIMESTAMP"
+        ? `epoch_us("${name}")::DOUBLE AS "${name}"`
+        : type === "VARCHAR"
+          ? `'>' || "${name}" AS "${name}"`
+          : `"${name}"`,
   );
   const rows = await query(`SELECT ${columns} FROM '${path}'`);
-  return rows.map((row) => inColumnOrder((name) => row[name]));
+  // DuckDB's client for Node takes a byte order mark from the start of a text; behind another character it stays.
+  const text = (value: unknown): unknown => (typeof value === "string" ? value.slice(1) : value);
+  return rows.map((row) => inColumnOrder((name) => text(row[name])));
 };
 
 /** As hyparquet reads them with the decompressors that go with it. */
@@ -105,7 +111,10 @@ describe("filters", () => {
       const { row_groups: groups } = yield* Effect.promise(async () =>
         parquetMetadataAsync(await asyncBufferFromFile(path)),
       );
-      assert.deepStrictEqual(groups.map((group) => Number(group.num_rows)), [50_000, 50_000, 10_000]);
+      assert.deepStrictEqual(
+        groups.map((group) => Number(group.num_rows)),
+        [50_000, 50_000, 10_000],
+      );
       const questions: ReadonlyArray<readonly [where: string, matches: (row: (typeof rows)[number]) => boolean]> = [
         ["anonymous >= 5000", (row) => row.anonymous >= 5_000n],
         ["anonymous < -4999", (row) => row.anonymous < -4_999n],
@@ -167,14 +176,16 @@ describe("refused, not altered", () => {
   };
   for (const [column, values] of Object.entries(wrong)) {
     for (const value of values) {
-      it.effect(`${column}: ${typeof value === "string" ? JSON.stringify(value) : String(value)} (${typeof value})`, () =>
-        Effect.gen(function* () {
-          const rows = everyTypeRows(10);
-          rows[7] = { ...rows[7], [column]: value as Row[string] };
-          const error = yield* Effect.flip(encoded(everyType, rows));
-          assert.strictEqual(error.reason, "Unrepresentable");
-          assert.include(error.detail, `Row 7 of every_type: ${column} is `);
-        }),
+      it.effect(
+        `${column}: ${typeof value === "string" ? JSON.stringify(value) : String(value)} (${typeof value})`,
+        () =>
+          Effect.gen(function* () {
+            const rows = everyTypeRows(10);
+            rows[7] = { ...rows[7], [column]: value as Row[string] };
+            const error = yield* Effect.flip(encoded(everyType, rows));
+            assert.strictEqual(error.reason, "Unrepresentable");
+            assert.include(error.detail, `Row 7 of every_type: ${column} is `);
+          }),
       );
     }
   }

@@ -33,7 +33,19 @@ export const everyType: Table = {
   ],
 };
 
-const texts = ["", "plain", "it's \"quoted\"", "ünïcödé", "日本語", "ﬀ", "😀", "\uFEFFmark", "zero\0byte", "line\nbreak", "\uFFFD"];
+const texts = [
+  "",
+  "plain",
+  'it\'s "quoted"',
+  "ünïcödé",
+  "日本語",
+  "ﬀ",
+  "😀",
+  "\uFEFFmark",
+  "zero\0byte",
+  "line\nbreak",
+  "\uFFFD",
+];
 const counts = [0n, 1n, -1n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)];
 
 /** Rows of {@link everyType}; `isNull` says where the nullable columns are null. */

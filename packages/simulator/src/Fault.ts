@@ -45,7 +45,7 @@ const rowCount = withDefault(wholeNumber(1, 1_000_000), 1);
 const keepPermille = withDefault(wholeNumber(0, 999), 500);
 
 /** What a bad row is bad in. */
-export const BadRowVariant = Schema.Literals([
+const BadRowVariant = Schema.Literals([
   "decimal",
   "text",
   "negative",

@@ -6,7 +6,7 @@
 import type { ServerResponse } from "node:http";
 
 /** How the bytes of a reply go out. */
-export type Delivery =
+type Delivery =
   | { readonly kind: "whole" }
   /** Nothing is sent; the connection is reset. */
   | { readonly kind: "reset" }

@@ -37,13 +37,13 @@ const capacity = 100_000;
 export class RequestLog {
   /** Shape: in the order of answering; it grows while the service runs. */
   readonly entries: Array<RequestEntry> = [];
-  readonly #tokens: ReadonlyArray<string>;
+  readonly #token: RegExp;
   readonly #byStatus: Record<string, number> = {};
   readonly #byPath: Record<string, number> = {};
   #total = 0;
 
   constructor(tokens: ReadonlyArray<string>) {
-    this.#tokens = tokens;
+    this.#token = new RegExp(tokens.map(pattern).join("|"), "gu");
   }
 
   /** Keeps one request, without tokens. */
@@ -75,6 +75,15 @@ export class RequestLog {
   }
 
   #redact(text: string): string {
-    return this.#tokens.reduce((redacted, token) => redacted.replaceAll(token, "<token>"), text);
+    return text.replace(this.#token, "<token>");
   }
+}
+
+/** A token wherever it stands; a short one only as a word, lest `a` be struck out of every path. */
+function pattern(token: string): string {
+  const literal = token.replace(
+    /[^A-Za-z0-9_]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+  return token.length < 8 ? `(?<![A-Za-z0-9])${literal}(?![A-Za-z0-9])` : literal;
 }

@@ -68,7 +68,7 @@ export const RateLimitOptions = Schema.Struct({
 });
 
 /** One made-up workspace. */
-export const WorkspaceOptions = Schema.Struct({
+const WorkspaceOptions = Schema.Struct({
   /** Sources over the whole life of the workspace. From 4 on, one dies, one is deleted, some come later. Default: 40. */
   sources: withDefault(wholeNumber(1, 20_000), 40),
   /** First month with activity. Default: 2024-01. */

@@ -6,12 +6,6 @@
  */
 import { type Dataset, datasets } from "./Dataset.ts";
 
-/** A value in a row. Objects appear only where a fault put them. */
-export type WireValue = string | number | null | object;
-
-/** A row, or what a fault made of one. */
-export type WireRow = Readonly<Record<string, WireValue>> | string;
-
 /** Where a page is in its walk. Source: `data.pagination`. */
 export interface Pagination {
   readonly current: string;

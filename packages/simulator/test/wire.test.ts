@@ -85,6 +85,16 @@ describe("pages", () => {
     }));
 });
 
+describe("latency", () => {
+  it("lies between its bounds", () =>
+    withSimulator({ latencyMs: [20, 25] }, async (simulator) => {
+      const before = performance.now();
+      await get(simulator, "/");
+      // Timers of node may fire a millisecond early.
+      assert.isAtLeast(performance.now() - before, 19);
+    }));
+});
+
 describe("counts", () => {
   it("are exact beyond 2^53, as strings and as numbers", async () => {
     const read = async (countsAsNumbers: boolean) => {
@@ -231,6 +241,15 @@ describe("secrets", () => {
         assert.notInclude((await get(simulator, path)).text, canary);
       }
     }));
+
+  it("that are long are struck out of the request log even within a word, short ones only as a word", () =>
+    withSimulator(
+      { workspaces: [{ token: "sgp_long.token+1", moreTokens: ["a"] }] },
+      async (simulator) => {
+        await get(simulator, "/usage/xsgp_long.token+1x/a");
+        assert.strictEqual(simulator.requests[0]?.path, "/usage/x<token>x/<token>");
+      },
+    ));
 
   it("never reach the request log", () =>
     withSimulator(

@@ -87,7 +87,7 @@ describe("figures", () => {
   }
 
   it("are lawful when huge, and touch both edges exactly", () =>
-    withSimulator({ counts: "huge", workspaces: [{ sources: 700 }] }, async (simulator) => {
+    withSimulator({ counts: "huge", workspaces: [{ sources: 2000 }] }, async (simulator) => {
       assertLawful(simulator, "2024-02");
       const figures = simulator
         .truth(idOf(simulator), "source-mtu", "2024-02")
@@ -118,6 +118,11 @@ describe("figures", () => {
       );
       const total = simulator.truth(id, "workspace-api-calls", "2024-06")[29]?.apiCalls;
       assert.strictEqual(Number(total), sum(calls.map(({ apiCalls }) => apiCalls)));
+    }));
+
+  it("of a workspace with one source are that source's", () =>
+    withSimulator({ workspaces: [{ sources: 1 }] }, async (simulator) => {
+      assertLawful(simulator, "2024-02");
     }));
 
   it("begin anew each month, and grow over the year", () =>

@@ -4,20 +4,19 @@
 import { datasetNames } from "@segmeter/domain";
 import { defaults as flowDefaults } from "@segmeter/flow";
 import * as Flag from "effect/cli/Flag";
-import * as Schema from "effect/Schema";
 import { encoderNames, sinkNames } from "../Sinks.ts";
 
-const whole = (name: string, minimum: number, maximum: number) =>
+/** A whole number within bounds, both included. */
+export const whole = (name: string, minimum: number, maximum: number) =>
   Flag.Int(name).pipe(
-    Flag.withSchema(
-      Schema.Int.check(
-        Schema.isBetween({ minimum, maximum }, { message: `Expected a whole number from ${minimum} to ${maximum}` }),
-      ),
+    Flag.filter(
+      (value) => value >= minimum && value <= maximum,
+      () => `a whole number from ${minimum} to ${maximum}`,
     ),
   );
 
 export const dataDir = Flag.String("data-dir").pipe(
-  Flag.withDescription("Directory of the Parquet files and of segmeter.duckdb"),
+  Flag.withDescription("Directory of the Parquet files and of segmeter.duckdb (default: ./segmeter-data)"),
   Flag.withDefault("./segmeter-data"),
 );
 
@@ -55,7 +54,7 @@ export const service = {
     Flag.optional,
   ),
   pageSize: whole("page-size", 1, 1_000).pipe(
-    Flag.withDescription("Rows to ask for in one page, 1 to 1000"),
+    Flag.withDescription("Rows to ask for in one page, 1 to 1000 (default: 1000)"),
     Flag.withDefault(1_000),
   ),
 };
@@ -63,23 +62,23 @@ export const service = {
 /** How a run captures. */
 export const capture = {
   concurrency: whole("concurrency", 1, 256).pipe(
-    Flag.withDescription("Partitions captured side by side"),
+    Flag.withDescription(`Partitions captured side by side (default: ${flowDefaults.concurrency})`),
     Flag.withDefault(flowDefaults.concurrency),
   ),
   settleDays: whole("settle-days", 0, 3_650).pipe(
-    Flag.withDescription("Days after a period's end from which its figures are taken as final"),
+    Flag.withDescription(`Days after a period's end from which its figures are taken as final (default: ${flowDefaults.settleDays})`),
     Flag.withDefault(flowDefaults.settleDays),
   ),
   badRows: Flag.Literals("bad-rows", ["fail", "quarantine"]).pipe(
-    Flag.withDescription("A row that breaks the contract fails its partition, or is set aside"),
+    Flag.withDescription("A row that breaks the contract fails its partition, or is set aside (default: fail)"),
     Flag.withDefault(flowDefaults.badRows),
   ),
   gates: Flag.Literals("gates", ["fail", "warn"]).pipe(
-    Flag.withDescription("A mismatch with totalEntries or a period fails its partition, or is recorded"),
+    Flag.withDescription("A mismatch with totalEntries or a period fails its partition, or is recorded (default: fail)"),
     Flag.withDefault(flowDefaults.gates),
   ),
   parquetEncoder: Flag.Literals("parquet-encoder", encoderNames).pipe(
-    Flag.withDescription("What writes the Parquet files"),
+    Flag.withDescription("What writes the Parquet files (default: parquetjs)"),
     Flag.withDefault("parquetjs"),
   ),
   refresh: Flag.Boolean("refresh").pipe(

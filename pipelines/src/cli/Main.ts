@@ -1,8 +1,10 @@
 /**
  * The command line: the commands, how bad input is told, and exit codes.
  */
+import * as CliConfig from "effect/cli/CliConfig";
 import * as CliOutput from "effect/cli/CliOutput";
 import * as Command from "effect/cli/Command";
+import * as GlobalFlag from "effect/cli/GlobalFlag";
 import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import * as Predicate from "effect/Predicate";
@@ -49,6 +51,11 @@ export const main = (args: ReadonlyArray<string>) =>
         : Effect.as(Console.error(`segmeter: ${withoutToken(error.message)}`), code);
     }),
     Effect.provideService(CliOutput.Presenter, presenter),
+    // Nothing is logged, so there is no level to set.
+    Effect.provideService(
+      CliConfig.CliConfig,
+      CliConfig.make({ builtIns: CliConfig.defaults.builtIns.filter((flag) => flag !== GlobalFlag.LogLevel) }),
+    ),
   );
 
 const tags = ["UsageError", "SegmentError", "SinkError", "QueryError", "Incomplete", "TokenRefused"];

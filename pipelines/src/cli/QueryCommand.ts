@@ -30,7 +30,7 @@ export const query = Command.make(
   {
     sql: Argument.String("sql").pipe(Argument.withDescription("One SELECT; SHOW TABLES lists what there is")),
     format: Flag.Literals("format", formats).pipe(
-      Flag.withDescription("Form of the result on stdout"),
+      Flag.withDescription("Form of the result on stdout (default: table)"),
       Flag.withDefault("table"),
     ),
     sink: Flag.Literals("sink", sinkNames).pipe(

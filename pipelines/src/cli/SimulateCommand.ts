@@ -7,40 +7,30 @@ import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Result from "effect/Result";
-import * as Schema from "effect/Schema";
 import * as Flags from "./Flags.ts";
 import { usageError } from "./UsageError.ts";
-
-const whole = (name: string, minimum: number, maximum: number) =>
-  Flag.Int(name).pipe(
-    Flag.withSchema(
-      Schema.Int.check(
-        Schema.isBetween({ minimum, maximum }, { message: `Expected a whole number from ${minimum} to ${maximum}` }),
-      ),
-    ),
-  );
 
 export const simulate = Command.make(
   "simulate",
   {
-    port: whole("port", 0, 65_535).pipe(Flag.withDescription("Port on 127.0.0.1; 0 takes any free one"), Flag.withDefault(4010)),
-    sources: whole("sources", 1, 20_000).pipe(Flag.withDescription("Sources of the workspace"), Flag.withDefault(40)),
-    workspaces: whole("workspaces", 1, 100).pipe(
-      Flag.withDescription("Workspaces, each with its own token"),
+    port: Flags.whole("port", 0, 65_535).pipe(Flag.withDescription("Port on 127.0.0.1; 0 takes any free one (default: 4010)"), Flag.withDefault(4010)),
+    sources: Flags.whole("sources", 1, 20_000).pipe(Flag.withDescription("Sources of each workspace (default: 40)"), Flag.withDefault(40)),
+    workspaces: Flags.whole("workspaces", 1, 100).pipe(
+      Flag.withDescription("Workspaces, each with its own token (default: 1)"),
       Flag.withDefault(1),
     ),
     since: Flag.String("since").pipe(
       Flag.withMetavar("YYYY-MM"),
-      Flag.withDescription("First month with data"),
+      Flag.withDescription("First month with data (default: 2024-01)"),
       Flag.withDefault("2024-01"),
     ),
     now: Flag.String("now").pipe(
       Flag.withDescription("What the service takes for the present, ISO-8601 (default: the real time)"),
       Flag.optional,
     ),
-    seed: whole("seed", 0, 4_294_967_295).pipe(Flag.withDescription("Which world is made up"), Flag.withDefault(1)),
-    latency: whole("latency", 0, 600_000).pipe(
-      Flag.withDescription("Milliseconds before each answer"),
+    seed: Flags.whole("seed", 0, 4_294_967_295).pipe(Flag.withDescription("Which world is made up (default: 1)"), Flag.withDefault(1)),
+    latency: Flags.whole("latency", 0, 600_000).pipe(
+      Flag.withDescription("Milliseconds before each answer (default: 0)"),
       Flag.withDefault(0),
     ),
     rateLimit: Flag.String("rate-limit").pipe(

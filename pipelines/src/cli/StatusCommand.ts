@@ -1,7 +1,7 @@
 /**
  * `segmeter status`: what is held, month by month and dataset by dataset.
  */
-import { Capture, datasetNames, datasets, Instant, now, Partition, type Sink, UsageMonth } from "@segmeter/domain";
+import { Capture, type DatasetName, datasetNames, datasets, Instant, now, Partition, type Sink, UsageMonth } from "@segmeter/domain";
 import * as Command from "effect/cli/Command";
 import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
@@ -42,7 +42,7 @@ export const status = Command.make(
         for (const opened of sinks) {
           const covered = (yield* coverage(opened, current)).filter(({ partition }) => wanted.includes(partition.dataset));
           if (json) yield* write(covered.map((one) => `${JSON.stringify(lineOf(opened, one))}\n`).join(""));
-          else yield* write(tableOf(opened, covered));
+          else yield* write(tableOf(opened, covered, datasetNames.filter((name) => wanted.includes(name))));
         }
         if (sinks.length === 0) yield* Console.error(`${dataDir} holds nothing yet.`);
       }),
@@ -103,23 +103,45 @@ const lineOf = (sink: Sink, { failure, held, partition, state }: Coverage): obje
   failure: failure?.warnings[0]?.message ?? null,
 });
 
-const tableOf = (sink: Sink, covered: ReadonlyArray<Coverage>): string => {
-  const several = new Set(covered.map(({ partition }) => partition.workspaceId)).size > 1;
-  const rows = covered.map(({ failure, held, partition, state }) => [
-    ...(several ? [partition.workspaceId] : []),
-    partition.month,
-    partition.dataset,
-    state,
-    held?.outcome ?? "",
-    held === undefined ? "" : String(held.rows),
-    held === undefined ? "" : Instant.format(held.capturedAt).slice(0, 16).replace("T", " "),
-    [
-      ...(held !== undefined && held.warnings.length > 0 ? [`${held.warnings.length} warnings`] : []),
-      ...(failure === undefined ? [] : [`failed ${Instant.format(failure.capturedAt).slice(0, 16).replace("T", " ")}`]),
-    ].join(", "),
-  ]);
-  const head = [...(several ? ["workspace"] : []), "month", "dataset", "state", "outcome", "rows", "captured (UTC)", "notes"];
-  const table = renderTable({ head, rows, right: new Set([head.indexOf("rows")]) });
+/** A line a month, a column a dataset; stretches of months of which nothing is known are one line. */
+const tableOf = (sink: Sink, covered: ReadonlyArray<Coverage>, shown: ReadonlyArray<DatasetName>): string => {
+  const tables = [...Map.groupBy(covered, ({ partition }) => partition.workspaceId)].map(([workspaceId, coverages]) => {
+    const months = [...Map.groupBy(coverages, ({ partition }) => partition.month)];
+    const head = ["month", ...shown, "last captured (UTC)", "notes"];
+    const rows: Array<Array<string>> = [];
+    let missingSince: string | undefined;
+    for (const [index, [month, cells]] of months.entries()) {
+      if (cells.every(({ state }) => state === "missing")) {
+        missingSince ??= month;
+        const next = months[index + 1]?.[1];
+        if (next?.every(({ state }) => state === "missing")) continue;
+        rows.push([missingSince === month ? month : `${missingSince} to ${month}`, ...shown.map(() => "missing"), "", ""]);
+        missingSince = undefined;
+        continue;
+      }
+      const captured = cells.flatMap(({ held }) => (held === undefined ? [] : [held.capturedAt]));
+      rows.push([
+        month,
+        ...cells.map(cellOf),
+        captured.length === 0 ? "" : minuteOf(Math.max(...captured)),
+        notesOf(cells),
+      ]);
+    }
+    return `workspace ${workspaceId}\n${renderTable({ head, rows, right: new Set() })}\n`;
+  });
   const total = (state: string) => covered.filter((one) => one.state === state).length;
-  return `${table}\n${sink.name}: ${total("settled")} settled, ${total("open")} open, ${total("missing")} missing, ${total("failed")} failed\n`;
+  return `${tables.join("\n")}${sink.name}: ${total("settled")} settled, ${total("open")} open, ${total("missing")} missing, ${total("failed")} failed\n`;
+};
+
+const minuteOf = (instant: Instant.EpochMicros): string => Instant.format(instant).slice(0, 16).replace("T", " ");
+
+const cellOf = ({ held, state }: Coverage): string =>
+  held === undefined ? state : `${state}, ${held.outcome === "captured" ? `${held.rows} rows` : held.outcome}`;
+
+const notesOf = (cells: ReadonlyArray<Coverage>): string => {
+  const warnings = cells.reduce((sum, { held }) => sum + (held?.warnings.length ?? 0), 0);
+  const failures = cells.flatMap(({ failure, partition }) =>
+    failure === undefined ? [] : [`${partition.dataset} failed ${minuteOf(failure.capturedAt)}`],
+  );
+  return [...(warnings > 0 ? [`${warnings} warnings`] : []), ...failures].join(", ");
 };

@@ -1,0 +1,154 @@
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { assert, describe, it } from "@effect/vitest";
+import { type Column, type Row, SinkError, type Value } from "@segmeter/domain";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { appendRows, chunkRows, readRows } from "../src/DuckDBRows.ts";
+import { columnDefinitions } from "../src/DuckDBSchema.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
+const column = (name: string, type: Column["type"], nullable?: true): Column =>
+  nullable === undefined ? { name, type, doc: "" } : { name, type, nullable, doc: "" };
+
+const columns = [
+  column("text", "VARCHAR"),
+  column("day", "DATE"),
+  column("instant", "TIMESTAMP"),
+  column("count", "BIGINT"),
+  column("flag", "BOOLEAN"),
+  column("maybe", "BIGINT", true),
+  column("note", "VARCHAR", true),
+];
+
+const row: Row = { text: "", day: 0, instant: 0, count: 0n, flag: false, maybe: null, note: null };
+
+const rows: ReadonlyArray<Row> = [
+  row,
+  { text: "x", day: 19_723, instant: 1_704_067_200_123_457, count: 2n ** 63n - 1n, flag: true, maybe: 1n, note: "n" },
+  { ...row, text: "日本語 😀 ünï", day: -1, instant: -1, count: -(2n ** 63n) },
+  { ...row, text: "longer than the twelve bytes that fit inline", day: 2 ** 31 - 2, instant: Number.MAX_SAFE_INTEGER },
+  { ...row, text: "a\0b\nc", day: -(2 ** 31) + 2, instant: Number.MIN_SAFE_INTEGER, count: 2n ** 53n + 1n },
+  { ...row, count: -17n, maybe: -(2n ** 63n), note: "" },
+];
+
+const withTable = async <A>(use: (connection: DuckDBConnection) => Promise<A>): Promise<A> => {
+  const instance = await DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  await connection.run(`CREATE TABLE t (${columnDefinitions(columns)})`);
+  try {
+    return await use(connection);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+};
+
+const target = { table: "t", columns };
+
+const readAll = async (connection: DuckDBConnection): Promise<ReadonlyArray<Row>> =>
+  readRows(await connection.run("FROM t ORDER BY rowid"), columns);
+
+const roundTrip = (given: ReadonlyArray<Row>, constants?: Row) =>
+  withTable(async (connection) => {
+    await appendRows(connection, target, given, constants);
+    return readAll(connection);
+  });
+
+describe("DuckDBRows", () => {
+  it("gives back every value as it was", async () => {
+    assert.deepStrictEqual(await roundTrip(rows), rows);
+  });
+
+  it("means by a value what DuckDB means by it", () =>
+    withTable(async (connection) => {
+      await appendRows(connection, target, rows.slice(0, 3));
+      const found = await connection.run("SELECT day::VARCHAR, instant::VARCHAR, count::VARCHAR, flag FROM t ORDER BY rowid");
+      assert.deepStrictEqual(await found.getRowsJson(), [
+        ["1970-01-01", "1970-01-01 00:00:00", "0", false],
+        ["2024-01-01", "2024-01-01 00:00:00.123457", "9223372036854775807", true],
+        ["1969-12-31", "1969-12-31 23:59:59.999999", "-9223372036854775808", false],
+      ]);
+    }));
+
+  for (const count of [0, 1, chunkRows - 1, chunkRows, chunkRows + 1, 3 * chunkRows + 7]) {
+    it(`keeps ${count} rows in order, nulls and texts of one chunk out of the next`, async () => {
+      const given = Array.from({ length: count }, (_, index) => ({
+        ...rows[index % rows.length]!,
+        count: BigInt(index),
+        maybe: index % chunkRows < 3 ? null : BigInt(index),
+      }));
+      assert.deepStrictEqual(await roundTrip(given), given);
+    });
+  }
+
+  it("puts a constant in every row", async () => {
+    const found = await roundTrip(rows, { text: "same", day: 1 });
+    assert.deepStrictEqual(
+      found,
+      rows.map((each) => ({ ...each, text: "same", day: 1 })),
+    );
+  });
+
+  const refused: ReadonlyArray<readonly [string, Value | undefined]> = [
+    ["count", 2n ** 63n],
+    ["count", -(2n ** 63n) - 1n],
+    ["count", 1],
+    ["count", "1"],
+    ["count", null],
+    ["count", undefined],
+    ["maybe", undefined],
+    ["maybe", 1],
+    ["day", 0.5],
+    ["day", 2 ** 31 - 1],
+    ["day", -(2 ** 31)],
+    ["day", "2024-01-01"],
+    ["day", Number.NaN],
+    ["instant", 2 ** 53],
+    ["instant", 0.5],
+    ["instant", 1n],
+    ["flag", 1],
+    ["text", "half a pair: \ud83d"],
+    ["text", 7],
+    ["text", null],
+  ];
+  for (const [name, value] of refused) {
+    it(`refuses ${typeof value} ${JSON.stringify(String(value))} for ${name}, and leaves nothing behind`, () =>
+      withTable(async (connection) => {
+        await connection.run("BEGIN");
+        const given = [...Array.from({ length: chunkRows + 1 }, () => row), { ...row, [name]: value } as Row];
+        const error = await appendRows(connection, target, given).then(
+          () => undefined,
+          (cause: unknown) => cause,
+        );
+        assert.instanceOf(error, SinkError);
+        assert.strictEqual(error.reason, "Unrepresentable");
+        assert.include(error.detail, `Row ${chunkRows + 2} `);
+        assert.include(error.detail, name);
+        await connection.run("ROLLBACK");
+        // What an appender still holds would be written when it is collected.
+        collectGarbage();
+        assert.deepStrictEqual(await readAll(connection), []);
+        await appendRows(connection, target, rows);
+        assert.deepStrictEqual(await readAll(connection), rows);
+      }));
+  }
+
+  it("refuses to read what no row of ours can hold", () =>
+    withTable(async (connection) => {
+      for (const [name, sql] of [
+        ["instant", "TIMESTAMP '290000-01-01'"],
+        ["instant", "'infinity'::TIMESTAMP"],
+        ["day", "'infinity'::DATE"],
+      ] as const) {
+        await connection.run(`INSERT INTO t BY NAME SELECT '' AS text, DATE '2024-01-01' AS day,
+          TIMESTAMP '2024-01-01' AS instant, 1 AS count, true AS flag`);
+        await connection.run(`UPDATE t SET ${name} = ${sql}`);
+        const error = await readAll(connection).catch((cause: unknown) => cause);
+        assert.instanceOf(error, SinkError);
+        assert.strictEqual(error.reason, "Unrepresentable");
+        await connection.run("DELETE FROM t");
+      }
+    }));
+});

@@ -1,0 +1,22 @@
+import * as Effect from "effect/Effect";
+import { openDuckDBSink } from "../src/DuckDBSink.ts";
+import { makeDuckDBEncoder } from "../src/DuckDBEncoder.ts";
+import { usageTables, UsageMonth, Partition } from "@segmeter/domain";
+import { rmSync, readdirSync, statSync, mkdirSync } from "node:fs";
+const dir = "/tmp/ddb/bench"; rmSync(dir, { recursive: true, force: true }); mkdirSync(dir);
+const N = 62_000, us = 1_704_067_200_000_000, d0 = 19723;
+const rows: any[] = [];
+for (let s = 0; s < 2000; s++) for (let d = 0; d < 31; d++) rows.push({ day: d0 + d, source_id: "source" + String(s).padStart(16, "0"), period_start: us, period_end: us + 31 * 86400e6 - 1, anonymous: BigInt(s * 100 + d), anonymous_identified: BigInt(s), identified: BigInt(s * 3 + d), never_identified: BigInt(s * 97), snapshot_at: us + d * 86400e6, observed_at: us + 40 * 86400e6 });
+const partition = { workspaceId: "ws", dataset: "source-mtu", month: "2024-01" as any } as const;
+const capture = (k: number) => ({ captureId: "c" + k, runId: "r", partition, state: "open", outcome: "captured", rows: N, pages: 310, requests: 310, retries: 0, warnings: [], capturedAt: us + k }) as const;
+const timed = <A, E, R>(label: string, e: Effect.Effect<A, E, R>) => Effect.gen(function* () { const t = performance.now(); const a = yield* e; const ms = performance.now() - t; console.log(label, ms.toFixed(1), "ms", Math.round(N / ms * 1000), "rows/s", Math.round(process.memoryUsage().rss / 1e6), "MB"); return a; });
+await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+  const t = performance.now();
+  yield* Effect.scoped(Effect.gen(function* () { const sink = yield* timed("open new", openDuckDBSink({ path: dir + "/a/segmeter.duckdb" })); for (let k = 0; k < 6; k++) yield* timed("replace", sink.replace({ capture: capture(k), rows })); yield* timed("read", sink.read(partition)); yield* timed("held", sink.held("ws")); yield* timed("captures", sink.captures()); }));
+  console.log(readdirSync(dir + "/a"), statSync(dir + "/a/segmeter.duckdb").size, (statSync(dir + "/a/segmeter.duckdb").mode & 0o777).toString(8));
+  yield* Effect.scoped(timed("open again", openDuckDBSink({ path: dir + "/a/segmeter.duckdb" })));
+  yield* timed("open+close again", Effect.scoped(openDuckDBSink({ path: dir + "/a/segmeter.duckdb" })));
+  const enc = yield* makeDuckDBEncoder();
+  for (let k = 0; k < 4; k++) yield* timed("encode", enc.encode({ table: usageTables.source_mtu_daily, rows, metadata: { a: "b'c", "d e": "é" }, path: dir + "/f" + k + ".parquet" }));
+  console.log(statSync(dir + "/f0.parquet").size, (statSync(dir + "/f0.parquet").mode & 0o777).toString(8), readdirSync(dir));
+})));
