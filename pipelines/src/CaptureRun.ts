@@ -84,7 +84,7 @@ export const runCapture = Effect.fn("runCapture")(function* (
     yield* save(run);
 
     const work = Effect.gen(function* () {
-      if (captures > 0) yield* saveNames(workspace, sinks);
+      if (planned.tasks.length > 0) yield* saveNames(workspace, sinks);
       yield* runPlan({ plan: planned, runId, config, sinks, progress });
     });
     // However the work ends, the book says so; a book that can't be written must not hide why the work failed.

@@ -1,21 +1,21 @@
 /**
  * Opens the sinks that a run was asked for. Each adapter is loaded only when it is wanted.
  */
-import { type Encoder, fromSystemError, type Sink, SinkError, sinkError } from "@segmeter/domain";
+import type { Encoder, Sink, SinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { existsSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { prepareDataDirectory } from "./DataDirectory.ts";
 
 /** The sinks that are offered, in the order in which a run writes them. */
 export const sinkNames = ["parquet", "duckdb"] as const;
-export type OfferedSink = (typeof sinkNames)[number];
+type OfferedSink = (typeof sinkNames)[number];
 
 export const encoderNames = ["parquetjs", "duckdb"] as const;
-export type EncoderName = (typeof encoderNames)[number];
+type EncoderName = (typeof encoderNames)[number];
 
-export const databasePath = (dataDir: string): string => join(dataDir, "segmeter.duckdb");
+const databasePath = (dataDir: string): string => join(dataDir, "segmeter.duckdb");
 
 const openEncoder = (name: EncoderName): Effect.Effect<Encoder, SinkError, Scope.Scope> =>
   name === "duckdb"
@@ -46,23 +46,6 @@ export interface SinkRequest {
   readonly encoder: EncoderName;
 }
 
-/** What a data directory may hold; anything else beside none of these belongs to somebody else. */
-const ours = ["parquet", "rejects", "segmeter.duckdb"];
-
-const prepareDirectory = (dataDir: string): Effect.Effect<void, SinkError> =>
-  Effect.tryPromise({
-    try: async () => {
-      await mkdir(dataDir, { recursive: true, mode: 0o700 });
-      const entries = (await readdir(dataDir)).filter((name) => !name.startsWith(".") && name !== "lost+found");
-      if (entries.length > 0 && !entries.some((name) => ours.includes(name))) {
-        throw sinkError("open the data directory", "Foreign", `${dataDir} holds other files, and none of segmeter's.`, {
-          hint: "Choose a new or empty directory with --data-dir.",
-        });
-      }
-    },
-    catch: (cause) => (cause instanceof SinkError ? cause : fromSystemError("open the data directory", cause)),
-  });
-
 /**
  * Opens them for writing, and creates what is not there. Shape: in writing order. DuckDB is opened first, for it tells at once
  * whether another process holds the directory.
@@ -72,7 +55,7 @@ export const openSinks = Effect.fn("openSinks")(function* ({
   encoder,
   names,
 }: SinkRequest): Effect.fn.Return<ReadonlyArray<Sink>, SinkError, Scope.Scope> {
-  yield* prepareDirectory(dataDir);
+  yield* prepareDataDirectory(dataDir);
   const duckdb = names.includes("duckdb") ? [yield* openDuckDB(dataDir)] : [];
   const { sweepLeftovers } = yield* Effect.promise(() => import("@segmeter/parquet"));
   yield* sweepLeftovers(dataDir);

@@ -1,7 +1,7 @@
 /**
  * Rows as DuckDB reads them: the reader that no Parquet encoder and no sink of ours brings along.
  */
-import { type Column, Instant, type Row, type Table, allColumns, type Value } from "@segmeter/domain";
+import { allColumns, type Column, type Row, type Table, type Value } from "@segmeter/domain";
 import { DuckDBInstance } from "@duckdb/node-api";
 
 /** SQL for a column as a plain value: days and microseconds since the epoch, and what is one already as it is. */
@@ -32,6 +32,4 @@ export const selectRows = async (database: string, source: string, table: Table)
 };
 
 const valueOf = (type: Column["type"], value: unknown): Value =>
-  (type === "DATE" || type === "TIMESTAMP") && value !== null ? exact(value as number | bigint) : (value as Value);
-
-const exact = (value: number | bigint): Instant.EpochMicros => Number(value);
+  (type === "DATE" || type === "TIMESTAMP") && value !== null ? Number(value) : (value as Value);

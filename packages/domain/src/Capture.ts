@@ -2,6 +2,7 @@
  * The capture: one complete, checked walk of all pages of one partition, and the ledger's entry about it.
  */
 import * as Option from "effect/Option";
+import * as Schema from "effect/Schema";
 import { type DatasetName, isDatasetName } from "./Dataset.ts";
 import { type EpochMicros, microsPerDay } from "./Instant.ts";
 import type { Partition } from "./Partition.ts";
@@ -96,4 +97,6 @@ const isState = (text: string): text is State => text === "open" || text === "se
 const outcomes: ReadonlyArray<string> = ["captured", "empty", "absent", "forbidden", "failed"] satisfies Array<Outcome>;
 const isOutcome = (text: string): text is Outcome => outcomes.includes(text);
 
-const parseWarnings = Option.liftThrowable((text: string): ReadonlyArray<Warning> => JSON.parse(text));
+const parseWarnings: (text: string) => Option.Option<ReadonlyArray<Warning>> = Schema.decodeOption(
+  Schema.fromJsonString(Schema.Array(Schema.Struct({ gate: Schema.String, message: Schema.String }))),
+);

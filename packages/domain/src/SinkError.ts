@@ -80,6 +80,6 @@ const reasonOfCode: Record<string, SinkReason> = {
 
 /** The error for a failed call of Node's file system, by its code. */
 export const fromSystemError = (operation: string, cause: unknown): SinkError => {
-  const { code = "", message = String(cause) } = cause as NodeJS.ErrnoException;
+  const { code = "", message = String(cause) } = (cause ?? {}) as NodeJS.ErrnoException;
   return sinkError(operation, reasonOfCode[code] ?? "Broken", `${message}.`, { cause });
 };

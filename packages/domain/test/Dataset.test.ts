@@ -25,7 +25,10 @@ describe("datasets", () => {
       assert.strictEqual(table, `${name.replaceAll("-", "_")}_daily`);
       assert.strictEqual(usageTables[table].name, table);
     }
-    assert.deepStrictEqual(datasets.map(({ table }) => table).sort(), Object.keys(usageTables).sort());
+    assert.deepStrictEqual(
+      datasets.map(({ table }) => table).sort(),
+      Object.keys(usageTables).sort(),
+    );
   });
 
   it("are found by name", () => {

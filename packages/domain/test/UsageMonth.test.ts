@@ -6,8 +6,9 @@ import { inEachZone } from "./Zones.ts";
 
 const month = (text: string) => Option.getOrThrow(UsageMonth.parse(text));
 const micros = (iso: string) => Date.parse(iso) * 1_000;
+/** As far as microseconds are exact. */
 const anyMonth = FastCheck.tuple(
-  FastCheck.integer({ min: 1970, max: 9998 }),
+  FastCheck.integer({ min: 1970, max: 2250 }),
   FastCheck.integer({ min: 1, max: 12 }),
 ).map(([year, number]) => month(`${year}-${String(number).padStart(2, "0")}`));
 
@@ -110,7 +111,6 @@ describe("the calendar", () => {
       FastCheck.assert(
         FastCheck.property(anyMonth, FastCheck.integer({ min: 0, max: 40 }), (from, months) => {
           const to = UsageMonth.plus(from, months);
-          if (!UsageMonth.isUsageMonth(to)) return;
           const range = UsageMonth.range(from, to);
           assert.strictEqual(range.length, months + 1);
           assert.deepStrictEqual(range, [...new Set(range)].sort());
@@ -118,8 +118,7 @@ describe("the calendar", () => {
             assert.strictEqual(UsageMonth.of(UsageMonth.start(one)), one);
             assert.strictEqual(UsageMonth.of(UsageMonth.start(one) - 1), UsageMonth.plus(one, -1));
             const next = range[at + 1];
-            if (next !== undefined)
-              assert.strictEqual(UsageMonth.end(one), UsageMonth.start(next));
+            if (next !== undefined) assert.strictEqual(UsageMonth.end(one), UsageMonth.start(next));
           }
         }),
         { numRuns: 25 },

@@ -5,14 +5,13 @@
  * Guarantees: the file holds `table.columns` and nothing else, the rows in the given order, the metadata in its footer; it is
  * new, readable by its owner alone, and on the disk when `encode` succeeds. Encodings may run side by side.
  */
-import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { type EncodeRequest, type Encoder, fromSystemError, type SinkError, sinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { open } from "node:fs/promises";
-import { callNative, connect } from "./DuckDBConnection.ts";
+import { callNative, connect, openInMemory } from "./DuckDBConnection.ts";
 import { fromDuckDB } from "./DuckDBFailure.ts";
-import { instanceSettings } from "./DuckDBFile.ts";
 import { appendRows } from "./DuckDBRows.ts";
 import { columnDefinitions } from "./DuckDBSchema.ts";
 import { quoteText } from "./Quote.ts";
@@ -26,15 +25,7 @@ export const makeDuckDBEncoder = Effect.fn("makeDuckDBEncoder")(function* (): Ef
   SinkError,
   Scope.Scope
 > {
-  const failed = (cause: unknown) => fromDuckDB("start the Parquet encoder", "DuckDB", cause);
-  const instance = yield* Effect.acquireRelease(
-    // Without a place to spill to, it never writes beside the user's files.
-    Effect.tryPromise({
-      try: () => DuckDBInstance.create(":memory:", { ...instanceSettings, temp_directory: "" }),
-      catch: failed,
-    }),
-    (instance) => Effect.sync(() => instance.closeSync()),
-  );
+  const instance = yield* openInMemory((cause) => fromDuckDB("start the Parquet encoder", "DuckDB", cause));
   return { name: "duckdb", encode: (request) => Effect.scoped(encode(instance, request)) };
 });
 

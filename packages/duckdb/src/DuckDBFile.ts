@@ -12,20 +12,11 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { chmod, mkdir, open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { connect } from "./DuckDBConnection.ts";
+import { connect, instanceSettings } from "./DuckDBConnection.ts";
 import { fromDuckDB } from "./DuckDBFailure.ts";
 import { listColumns, schemaStatements, strangeness } from "./DuckDBSchema.ts";
 
 export type Access = "read-write" | "read-only";
-
-/** Settings of every instance, in memory or not. */
-export const instanceSettings: Readonly<Record<string, string>> = {
-  // On, it serves stale metadata of a Parquet file that was replaced at the same size within a second.
-  enable_external_file_cache: "false",
-  // On, merely opening a file that looks like SQLite's fetches an extension from the network.
-  autoinstall_known_extensions: "false",
-  autoload_known_extensions: "false",
-};
 
 /** How often this process has each file open. */
 const openings = new Map<string, number>();
@@ -56,18 +47,16 @@ export const openDuckDBFile = Effect.fn("openDuckDBFile")(function* (options: {
     Effect.tryPromise({ try: () => DuckDBInstance.fromCache(path, settings), catch: failed }).pipe(
       Effect.tap(() => Effect.sync(() => count(path, 1))),
     ),
-    (instance) =>
+    (opened) =>
       Effect.sync(() => {
-        instance.closeSync();
+        // The last closing moves the log into the file. Should the disk be full, the next opening does.
+        opened.closeSync();
         count(path, -1);
       }),
   );
   if (isNew) yield* fromSystem(operation, () => chmod(path, 0o600));
   yield* recognise(operation, path, instance);
-  if (access === "read-write") {
-    yield* Effect.addFinalizer(() => checkpoint(instance));
-    yield* prepare(operation, path, instance);
-  }
+  if (access === "read-write") yield* prepare(operation, path, instance);
   return instance;
 });
 
@@ -139,14 +128,6 @@ const prepare = (operation: string, path: string, instance: DuckDBInstance): Eff
     Effect.asVoid,
   );
 };
-
-/** Moves the log into the file. A failure is let go: what was committed is in the log, which the next opening reads. */
-const checkpoint = (instance: DuckDBInstance): Effect.Effect<void> =>
-  connect(instance, String).pipe(
-    Effect.flatMap((connection) => Effect.tryPromise({ try: () => connection.run("CHECKPOINT"), catch: String })),
-    Effect.scoped,
-    Effect.ignore,
-  );
 
 const fromSystem = <A>(operation: string, call: () => Promise<A>): Effect.Effect<A, SinkError> =>
   Effect.tryPromise({ try: call, catch: (cause) => fromSystemError(operation, cause) });

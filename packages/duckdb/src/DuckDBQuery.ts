@@ -14,13 +14,13 @@ import * as Scope from "effect/Scope";
 import * as Stream from "effect/Stream";
 import { callNative, connect } from "./DuckDBConnection.ts";
 import { copyOut, type CopyFormat } from "./QueryCopy.ts";
-import { fromQuery, type QueryError } from "./QueryError.ts";
-import { admit } from "./QueryGate.ts";
+import { fromQuery, type QueryError, queryError } from "./QueryError.ts";
+import { admit, asTable } from "./QueryGate.ts";
 import { openQuerySource } from "./QuerySource.ts";
 import { fromDuckDBValue, type QueryValue } from "./QueryValue.ts";
 
 export interface QueryColumn {
-  /** As the query names it; a repeated name gets `:1`, `:2`, … */
+  /** As the query names it; a repeated name gets `_1`, `_2`, … */
   readonly name: string;
   /** DuckDB's name of the type, such as `BIGINT` or `DECIMAL(18,3)`. */
   readonly type: string;
@@ -28,7 +28,10 @@ export interface QueryColumn {
 
 export interface QueryResult {
   readonly columns: ReadonlyArray<QueryColumn>;
-  /** Rows in the query's order, values in the order of `columns`. Chunks of at most 2,048. Can be run once. */
+  /**
+   * Rows in the query's order, values in the order of `columns`. Chunks of at most 2,048. Can be run once.
+   * Fails, perhaps after rows, when the query does; a stream that ends has had every row.
+   */
   readonly rows: Stream.Stream<ReadonlyArray<QueryValue>, QueryError>;
 }
 
@@ -77,28 +80,42 @@ const run = Effect.fnUntraced(function* (instance: DuckDBInstance, parent: Scope
   return yield* Effect.gen(function* () {
     const connection = yield* connect(instance, failed).pipe(Scope.provide(scope));
     const result = yield* callNative(connection, () => start(connection, sql), failed);
-    const types = result.columnTypes();
-    const columns = result.deduplicatedColumnNames().map((name, index) => ({ name, type: String(types[index]) }));
-    return { columns, rows: Stream.ensuring(streamRows(connection, result), close) };
+    const [, ...types] = result.columnTypes();
+    const [, ...names] = result.columnNames();
+    const columns = names.map((name, index) => ({ name, type: String(types[index]) }));
+    return { columns, rows: Stream.ensuring(streamRows(connection, result, sql), close) };
   }).pipe(Effect.onError(() => close));
 });
 
+/**
+ * Starts the query with a mark in front of its columns, false in every row, and one more row at the end where it is true.
+ *
+ * The binding reports an error that comes after the first rows as the end of the rows. Without the mark, an answer that was cut
+ * short would look like a whole one.
+ */
 const start = async (connection: DuckDBConnection, sql: string): Promise<DuckDBResult> => {
   const statement = await admit(connection, operation, sql);
-  try {
-    return await statement.stream();
-  } finally {
-    statement.destroySync();
-  }
+  const nulls = ", NULL".repeat(statement.columnCount);
+  statement.destroySync();
+  return connection.stream(`SELECT false, * FROM ${asTable(sql)} UNION ALL SELECT true${nulls}`);
 };
 
-const streamRows = (connection: DuckDBConnection, result: DuckDBResult) =>
+const streamRows = (connection: DuckDBConnection, result: DuckDBResult, sql: string) =>
   Stream.paginate(undefined, () =>
     callNative(connection, () => result.fetchChunk(), failed).pipe(
-      Effect.map((chunk) => {
-        if (chunk === null || chunk.rowCount === 0) return [[], Option.none<undefined>()] as const;
-        const rows = chunk.getRows().map((row) => row.map(fromDuckDBValue));
-        return [rows, Option.some(undefined)] as const;
+      Effect.flatMap((chunk) => {
+        if (chunk === null || chunk.rowCount === 0) return failAgain(connection, sql);
+        const rows = chunk.getRows();
+        const ended = rows.at(-1)?.[0] === true;
+        if (ended) rows.pop();
+        const values = rows.map(([, ...row]) => row.map(fromDuckDBValue));
+        return Effect.succeed([values, ended ? Option.none<undefined>() : Option.some(undefined)] as const);
       }),
     ),
+  );
+
+/** Fails with what ended a query before its mark: the message is had only by running it again, keeping no rows. */
+const failAgain = (connection: DuckDBConnection, sql: string): Effect.Effect<never, QueryError> =>
+  callNative(connection, () => connection.run(`EXPLAIN ANALYZE FROM ${asTable(sql)}`), failed).pipe(
+    Effect.andThen(Effect.fail(queryError(operation, "Failed", "The query ended before its last row."))),
   );

@@ -1,5 +1,5 @@
 /**
- * One connection, used by one caller at a time: what the sink reads through, and what it writes through.
+ * One connection, used by one transaction at a time: what the sink reads and writes through.
  *
  * Guarantees: a transaction is committed whole or rolled back whole, interruption included; after either the session is as
  * good as new. Callers wait for each other in the order in which they came.
@@ -22,43 +22,41 @@ export interface Selection {
   readonly values?: Array<DuckDBValue>;
 }
 
-export interface Session {
-  /** Runs one SELECT. Memory: its rows. */
-  readonly select: (operation: string, selection: Selection) => Effect.Effect<Array<Row>, SinkError>;
-  /** Runs `body` in a transaction of its own; what it throws rolls everything back. It is not interrupted half-way. */
-  readonly transact: <A>(
-    operation: string,
-    body: (connection: DuckDBConnection) => Promise<A>,
-  ) => Effect.Effect<A, SinkError>;
-}
+/** Runs `body` in a transaction of its own; what it throws rolls everything back. It is not interrupted half-way. */
+export type Transact = <A>(
+  operation: string,
+  body: (connection: DuckDBConnection) => Promise<A>,
+) => Effect.Effect<A, SinkError>;
 
+/** Opens a connection for transactions, one at a time; closed with the scope. */
 export const openSession = Effect.fnUntraced(function* (
   instance: DuckDBInstance,
   path: string,
-): Effect.fn.Return<Session, SinkError, Scope.Scope> {
+): Effect.fn.Return<Transact, SinkError, Scope.Scope> {
   const connection = yield* connect(instance, (cause) => fromDuckDB(`open ${path}`, path, cause));
   const permit = yield* Semaphore.make(1);
-  const run = <A>(operation: string, body: () => Promise<A>): Effect.Effect<A, SinkError> =>
-    permit.withPermits(1)(
-      Effect.uninterruptible(Effect.tryPromise({ try: body, catch: (cause) => fromDuckDB(operation, path, cause) })),
-    );
-  return {
-    select: (operation, selection) => run(operation, () => select(connection, selection)),
-    transact: (operation, body) =>
-      run(operation, async () => {
-        await connection.run("BEGIN");
-        try {
-          const value = await body(connection);
-          await connection.run("COMMIT");
-          return value;
-        } catch (cause) {
-          // A COMMIT that failed has rolled back already; what matters is the first cause.
-          await connection.run("ROLLBACK").catch(() => {});
-          throw cause;
-        }
-      }),
-  };
+  return (operation, body) =>
+    Effect.tryPromise({
+      try: () => transaction(connection, body),
+      catch: (cause) => fromDuckDB(operation, path, cause),
+    }).pipe(Effect.uninterruptible, permit.withPermits(1));
 });
+
+const transaction = async <A>(
+  connection: DuckDBConnection,
+  body: (connection: DuckDBConnection) => Promise<A>,
+): Promise<A> => {
+  await connection.run("BEGIN");
+  try {
+    const value = await body(connection);
+    await connection.run("COMMIT");
+    return value;
+  } catch (cause) {
+    // A COMMIT that failed has rolled back already; what matters is the first cause.
+    await connection.run("ROLLBACK").catch(() => {});
+    throw cause;
+  }
+};
 
 /** A SELECT inside a transaction: sees what the transaction wrote. */
 export const select = async (connection: DuckDBConnection, selection: Selection): Promise<Array<Row>> => {

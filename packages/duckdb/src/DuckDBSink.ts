@@ -1,8 +1,8 @@
 /**
  * The DuckDB sink: the sink port over one database file.
  *
- * Guarantees, beside the port's: every call is one transaction; a failed call leaves the file as it was and the sink usable;
- * readers, on their own connection, never see half of a replacement. All values are bound or appended, never part of SQL.
+ * Guarantees, beside the port's: every call is one transaction, and calls take turns; a failed call leaves the file as it was and
+ * the sink usable. All values are bound or appended, never part of SQL.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
 import {
@@ -40,16 +40,14 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
 }): Effect.fn.Return<Sink, SinkError, Scope.Scope> {
   const { path } = options;
   const instance = yield* openDuckDBFile({ path, access: "read-write" });
-  const writer = yield* openSession(instance, path);
-  // Reads on the writer's connection would see a transaction that may yet be rolled back.
-  const reader = yield* openSession(instance, path);
+  const transact = yield* openSession(instance, path);
   return {
     name: "duckdb",
     held: (workspaceId) =>
-      reader.transact("read the held captures", (connection) => Ledger.held(connection, path, workspaceId)),
+      transact("read the held captures", (connection) => Ledger.held(connection, path, workspaceId)),
     read: (partition) =>
       // A transaction, so that the capture and the rows are of one moment.
-      reader.transact(`read ${Partition.label(partition)}`, async (connection) => {
+      transact(`read ${Partition.label(partition)}`, async (connection) => {
         const capture = await Ledger.heldOf(connection, path, partition);
         if (capture === undefined) return undefined;
         const table: Table = usageTables[datasetOf(partition.dataset).table];
@@ -66,7 +64,7 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
       const table: Table = usageTables[datasetOf(capture.partition.dataset).table];
       const repeated = findRepeated(table, rows as unknown as ReadonlyArray<Row>);
       if (repeated !== undefined) return yield* sinkError(operation, "Broken", `Two rows have the key ${repeated}.`);
-      yield* writer.transact(operation, async (connection) => {
+      yield* transact(operation, async (connection) => {
         const where = "workspace_id = $1 AND usage_month = $2";
         await connection.run(`DELETE FROM ${table.name} WHERE ${where}`, Ledger.keyOf(capture.partition));
         const target = { table: table.name, columns: allColumns(table) };
@@ -77,11 +75,10 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
       });
     }),
     record: (capture) =>
-      writer.transact(`record ${Partition.label(capture.partition)}`, (connection) => Ledger.write(connection, capture)),
-    captures: (workspaceId) =>
-      reader.transact("read the ledger", (connection) => Ledger.all(connection, path, workspaceId)),
+      transact(`record ${Partition.label(capture.partition)}`, (connection) => Ledger.write(connection, capture)),
+    captures: (workspaceId) => transact("read the ledger", (connection) => Ledger.all(connection, path, workspaceId)),
     saveNames: (names) =>
-      writer.transact(`save the names of workspace ${names.workspace.id}`, async (connection) => {
+      transact(`save the names of workspace ${names.workspace.id}`, async (connection) => {
         const { id } = names.workspace;
         const [held] = await select(connection, {
           columns: workspaces.columns,
@@ -99,7 +96,7 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
         await replaceRows(connection, sources, "workspace_id", id, mergedSources);
       }),
     saveRun: (run) =>
-      writer.transact(`save run ${run.runId}`, (connection) =>
+      transact(`save run ${run.runId}`, (connection) =>
         replaceRows(connection, runs, "run_id", run.runId, [Run.toRow(run)], run.workspaceId),
       ),
   };

@@ -74,7 +74,9 @@ function monthlyView(dataset: Dataset): View {
 const select = (dataset: Dataset, columns: ReadonlyArray<string>, from: string = dataset.table): string => {
   // LEFT JOIN: figures stay when their source is gone, or when the names could not be read.
   const names =
-    dataset.level === "source" ? " LEFT JOIN sources AS s ON s.workspace_id = u.workspace_id AND s.id = u.source_id" : "";
+    dataset.level === "source"
+      ? " LEFT JOIN sources AS s ON s.workspace_id = u.workspace_id AND s.id = u.source_id"
+      : "";
   return `SELECT ${columns.join(", ")} FROM ${from} AS u${names}`;
 };
 

@@ -1,6 +1,6 @@
 /**
  * A query's rows as a file. DuckDB writes only to the spool, the one place that it may write to; from there the file is copied
- * beside its target and renamed, so that the target is the old file or the whole new one.
+ * beside its target and renamed, so that the target is the old file or the whole new one. It is readable by its owner alone.
  */
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import * as Effect from "effect/Effect";
@@ -75,6 +75,7 @@ const publish = (operation: string, spooled: string, path: string): Effect.Effec
   return fromSystem(operation, async () => {
     await copyFile(spooled, beside, constants.COPYFILE_EXCL);
     await using file = await open(beside, "r+");
+    await file.chmod(0o600);
     await file.sync();
     await rename(beside, path);
   }).pipe(Effect.onError(() => Effect.ignore(Effect.tryPromise(() => rm(beside, { force: true })))));

@@ -52,8 +52,11 @@ export const queryError = (
   });
 
 /** The one message for whatever is refused. */
-export const refused = (operation: string, what: string, options?: { readonly hint?: string; readonly cause?: unknown }) =>
-  queryError(operation, "Refused", `A query only reads, and only the data directory: ${what}`, options);
+export const refused = (
+  operation: string,
+  what: string,
+  options?: { readonly hint?: string; readonly cause?: unknown },
+) => queryError(operation, "Refused", `A query only reads, and only the data directory: ${what}`, options);
 
 // The last: what DuckDB says from the second time on when its secrets are asked for.
 const forbidden =
@@ -64,7 +67,7 @@ const misunderstood = /^(Parser|Binder|Catalog|Syntax) Error/;
 export const fromQuery = (operation: string, cause: unknown): QueryError => {
   if (cause instanceof QueryError) return cause;
   // The place in a statement that the user did not write is none to point at.
-  const message = messageOf(cause).replace(/\n\nLINE \d+: (COPY|FROM query)[^]*$/, "");
+  const message = messageOf(cause).replace(/\n\nLINE \d+: (COPY|.*\bquery\()[^]*$/, "");
   if (forbidden.test(message)) return refused(operation, message, { cause });
   return queryError(operation, misunderstood.test(message) ? "Invalid" : "Failed", message, { cause });
 };

@@ -1,7 +1,7 @@
 /**
  * Opens what queries read, and locks it: the DuckDB file read-only, or an instance in memory with views over the Parquet files.
  */
-import { DuckDBInstance } from "@duckdb/node-api";
+import type { DuckDBInstance } from "@duckdb/node-api";
 import { type SinkError, sinkError, tables } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
@@ -10,9 +10,9 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { connect } from "./DuckDBConnection.ts";
+import { connect, openInMemory } from "./DuckDBConnection.ts";
 import { fromDuckDB } from "./DuckDBFailure.ts";
-import { instanceSettings, openDuckDBFile } from "./DuckDBFile.ts";
+import { openDuckDBFile } from "./DuckDBFile.ts";
 import { viewStatements } from "./DuckDBViews.ts";
 import { countFiles, tableView } from "./ParquetTables.ts";
 import { escapeGlob, quoteText } from "./Quote.ts";
@@ -37,7 +37,7 @@ export const openQuerySource = Effect.fnUntraced(function* (options: {
   }
   const spool = yield* Effect.acquireRelease(
     Effect.sync(() => join(tmpdir(), `segmeter-query-${randomUUID()}`)),
-    (spool) => Effect.ignore(Effect.tryPromise(() => rm(spool, { recursive: true, force: true }))),
+    (made) => Effect.ignore(Effect.tryPromise(() => rm(made, { recursive: true, force: true }))),
   );
   const path = join(dataDir, "segmeter.duckdb");
   if (options.from === "parquet") return yield* openParquet(dataDir, spool);
@@ -61,10 +61,7 @@ const openFile = Effect.fnUntraced(function* (dataDir: string, path: string, spo
 const openParquet = Effect.fnUntraced(function* (dataDir: string, spool: string) {
   const path = join(dataDir, "parquet");
   const failed = (cause: unknown) => fromDuckDB(`open ${path}`, path, cause);
-  const instance = yield* Effect.acquireRelease(
-    Effect.tryPromise({ try: () => DuckDBInstance.create(":memory:", { ...instanceSettings }), catch: failed }),
-    (instance) => Effect.sync(() => instance.closeSync()),
-  );
+  const instance = yield* openInMemory(failed);
   const connection = yield* connect(instance, failed);
   const counted = yield* Effect.tryPromise({
     try: async () => (await connection.run(countFiles(dataDir))).getRowsJS(),

@@ -31,7 +31,7 @@ export const fromDuckDBValue = (value: DuckDB.DuckDBValue): QueryValue => {
     return Object.fromEntries(Object.entries(value.entries).map(([name, item]) => [name, fromDuckDBValue(item)]));
   }
   if (value instanceof DuckDB.DuckDBMapValue) {
-    return value.entries.map(({ key, value }) => ({ key: fromDuckDBValue(key), value: fromDuckDBValue(value) }));
+    return value.entries.map((entry) => ({ key: fromDuckDBValue(entry.key), value: fromDuckDBValue(entry.value) }));
   }
   if (value instanceof DuckDB.DuckDBUnionValue) return { tag: value.tag, value: fromDuckDBValue(value.value) };
   if (value instanceof DuckDB.DuckDBVariantValue) return fromDuckDBValue(value.value);

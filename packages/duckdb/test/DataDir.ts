@@ -4,7 +4,6 @@
 import {
   bookTables,
   Capture,
-  type CapturedPartition,
   type Encoder,
   Name,
   type Row,
@@ -28,9 +27,11 @@ const fields = (index: number) => ({
   snapshot_at: at("2024-01-01") + index,
 });
 
-const partitions = (workspaceId: string): ReadonlyArray<CapturedPartition> => {
+const partitions = (workspaceId: string): ReadonlyArray<Capture.CapturedPartition> => {
   const rows = Array.from({ length: 60 }, (_, index) => index).sort((a, b) => (a % 20) - (b % 20) || (a % 3) - (b % 3));
-  const mtu = rows.map((index) => mtuRow({ ...fields(index), identified: 2n ** 62n + BigInt(index), never_identified: 1n }));
+  const mtu = rows.map((index) =>
+    mtuRow({ ...fields(index), identified: 2n ** 62n + BigInt(index), never_identified: 1n }),
+  );
   const calls = rows.map((index) => callsRow({ ...fields(index), api_calls: BigInt(1_000 - index) }));
   const first = (all: typeof mtu) => all.filter((row) => "source_id" in row && row.source_id === "0").map(ofWorkspace);
   return [
@@ -45,11 +46,11 @@ const partitions = (workspaceId: string): ReadonlyArray<CapturedPartition> => {
  * Fills both. `workspace-api-calls` is never captured, so that its table has no file; the Parquet files of it do not exist at
  * all, not even their directory.
  */
-export const fill = Effect.fnUntraced(function* (dataDir: string) {
+export const fill = Effect.fnUntraced(function* (dataDir: string, ids: ReadonlyArray<string> = workspaces) {
   const sink = yield* openDuckDBSink({ path: join(dataDir, "segmeter.duckdb") });
   const encoder = yield* makeDuckDBEncoder();
   const write = writer(dataDir, encoder);
-  for (const workspaceId of workspaces) {
+  for (const workspaceId of ids) {
     const names: Name.Names = {
       workspace: { id: workspaceId, slug: "slug", name: `it's "${workspaceId}"` },
       sources: ["0", "1"].map((id) => ({ id, slug: `s${id}`, name: id, type: "web", enabled: id === "0", labels: [] })),
@@ -83,7 +84,9 @@ export const fill = Effect.fnUntraced(function* (dataDir: string) {
 const writer =
   (dataDir: string, encoder: Encoder) =>
   (table: Table, workspaceId: string, rows: ReadonlyArray<Row>, month?: string) => {
-    const id = encodeURIComponent(workspaceId).replace(/^NULL$/, "%4EULL").replaceAll("*", "%2A");
+    const id = encodeURIComponent(workspaceId)
+      .replace(/^NULL$/, "%4EULL")
+      .replaceAll("*", "%2A");
     const path = join(
       dataDir,
       "parquet",

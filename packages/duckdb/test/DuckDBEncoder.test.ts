@@ -70,7 +70,16 @@ describe("DuckDBEncoder", () => {
             "2024-01-01 00:00:00.123457",
           ]),
         );
-        const run: Row = { run_id: "r", command: "c", arguments: "{}", version: "1", started: 1, ended: null, exit: null, totals: null };
+        const run: Row = {
+          run_id: "r",
+          command: "c",
+          arguments: "{}",
+          version: "1",
+          started: 1,
+          ended: null,
+          exit: null,
+          totals: null,
+        };
         const runs = join(parent, "runs.parquet");
         yield* encoder.encode({ table: bookTables.runs, rows: [run, { ...run, exit: -1n }], metadata: {}, path: runs });
         assert.deepStrictEqual(yield* query(`SELECT ended, exit FROM '${runs}'`), [
@@ -84,11 +93,21 @@ describe("DuckDBEncoder", () => {
   it.live("writes zstd, and whatever metadata", () =>
     withEncoder((encoder, path) =>
       Effect.gen(function* () {
-        const metadata = { "segmeter.capture_id": "c1", "it's {a: 'b'}": `x', y: "z" }); DROP`, "ключ": "日本 😀\n", empty: "" };
+        const metadata = {
+          "segmeter.capture_id": "c1",
+          "it's {a: 'b'}": `x', y: "z" }); DROP`,
+          ключ: "日本 😀\n",
+          empty: "",
+        };
         yield* encoder.encode({ ...encodeRequest(path, [mtuRow({})], table), metadata });
         const found = yield* query(`SELECT decode(key), decode(value) FROM parquet_kv_metadata(${file(path)})`);
-        assert.deepStrictEqual(found.filter(([key]) => key !== "ARROW:schema"), Object.entries(metadata));
-        assert.deepStrictEqual(yield* query(`SELECT DISTINCT compression FROM parquet_metadata(${file(path)})`), [["ZSTD"]]);
+        assert.deepStrictEqual(
+          found.filter(([key]) => key !== "ARROW:schema"),
+          Object.entries(metadata),
+        );
+        assert.deepStrictEqual(yield* query(`SELECT DISTINCT compression FROM parquet_metadata(${file(path)})`), [
+          ["ZSTD"],
+        ]);
       }),
     ),
   );

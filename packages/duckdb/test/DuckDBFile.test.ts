@@ -184,7 +184,8 @@ describe("DuckDBFile", () => {
       Effect.gen(function* () {
         const path = join(yield* directory, "segmeter.duckdb");
         yield* Effect.promise(() => make(path));
-        const content = async () => ((await stat(path)).isDirectory() ? "a directory" : (await readFile(path)).toString("hex"));
+        const content = async () =>
+          (await stat(path)).isDirectory() ? "a directory" : (await readFile(path)).toString("hex");
         const before = yield* Effect.promise(content);
         for (const access of ["read-write", "read-only"] as const) {
           const error = yield* failure(path, access);

@@ -1,6 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { assert, describe, it } from "@effect/vitest";
 import { type Column, type Row, SinkError, type Value } from "@segmeter/domain";
+import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { appendRows, chunkRows, readRows } from "../src/DuckDBRows.ts";
@@ -64,7 +65,9 @@ describe("DuckDBRows", () => {
   it("means by a value what DuckDB means by it", () =>
     withTable(async (connection) => {
       await appendRows(connection, target, rows.slice(0, 3));
-      const found = await connection.run("SELECT day::VARCHAR, instant::VARCHAR, count::VARCHAR, flag FROM t ORDER BY rowid");
+      const found = await connection.run(
+        "SELECT day::VARCHAR, instant::VARCHAR, count::VARCHAR, flag FROM t ORDER BY rowid",
+      );
       assert.deepStrictEqual(await found.getRowsJson(), [
         ["1970-01-01", "1970-01-01 00:00:00", "0", false],
         ["2024-01-01", "2024-01-01 00:00:00.123457", "9223372036854775807", true],
@@ -114,25 +117,28 @@ describe("DuckDBRows", () => {
     ["text", null],
   ];
   for (const [name, value] of refused) {
-    it(`refuses ${typeof value} ${JSON.stringify(String(value))} for ${name}, and leaves nothing behind`, () =>
-      withTable(async (connection) => {
-        await connection.run("BEGIN");
-        const given = [...Array.from({ length: chunkRows + 1 }, () => row), { ...row, [name]: value } as Row];
-        const error = await appendRows(connection, target, given).then(
-          () => undefined,
-          (cause: unknown) => cause,
-        );
-        assert.instanceOf(error, SinkError);
-        assert.strictEqual(error.reason, "Unrepresentable");
-        assert.include(error.detail, `Row ${chunkRows + 2} `);
-        assert.include(error.detail, name);
-        await connection.run("ROLLBACK");
-        // What an appender still holds would be written when it is collected.
-        collectGarbage();
-        assert.deepStrictEqual(await readAll(connection), []);
-        await appendRows(connection, target, rows);
-        assert.deepStrictEqual(await readAll(connection), rows);
-      }));
+    for (const transaction of ["in a transaction", "without one"]) {
+      it(`refuses ${typeof value} ${JSON.stringify(String(value))} for ${name}, and leaves nothing: ${transaction}`, () =>
+        withTable(async (connection) => {
+          if (transaction !== "without one") await connection.run("BEGIN");
+          const given = [...Array.from({ length: chunkRows + 1 }, () => row), { ...row, [name]: value } as Row];
+          const error = await appendRows(connection, target, given).then(
+            () => undefined,
+            (cause: unknown) => cause,
+          );
+          assert.instanceOf(error, SinkError);
+          assert.strictEqual(error.reason, "Unrepresentable");
+          assert.include(error.detail, `Row ${chunkRows + 2} `);
+          assert.include(error.detail, name);
+          if (transaction !== "without one") await connection.run("ROLLBACK");
+          // An appender that was left open writes what it holds when it is collected.
+          collectGarbage();
+          await setImmediate();
+          assert.deepStrictEqual(await readAll(connection), []);
+          await appendRows(connection, target, rows);
+          assert.deepStrictEqual(await readAll(connection), rows);
+        }));
+    }
   }
 
   it("refuses to read what no row of ours can hold", () =>

@@ -88,6 +88,18 @@ describe("DuckDBSink", () => {
     }).pipe(Effect.scoped),
   );
 
+  it.live("replaces that come at once take turns", () =>
+    Effect.gen(function* () {
+      const { sink } = yield* opened;
+      const months = Array.from({ length: 9 }, (_, index) => partition("source-mtu", `2024-0${index + 1}`));
+      const all = yield* Effect.forEach(months, (of, index) => replace(sink, of, sources(1_000 + index)), {
+        concurrency: "unbounded",
+      });
+      for (const captured of all) assert.deepStrictEqual(yield* sink.read(captured.capture.partition), captured);
+      assert.lengthOf(yield* sink.held("w1"), all.length);
+    }).pipe(Effect.scoped),
+  );
+
   it.live("holds what replaced the partition last, though the clock stands still or runs backwards", () =>
     Effect.gen(function* () {
       const { sink } = yield* opened;
@@ -122,7 +134,9 @@ describe("DuckDBSink", () => {
     Effect.gen(function* () {
       const { sink } = yield* opened;
       const capturedAt = at("2024-03-01");
-      const all = Array.from({ length: 20 }, (_, index) => capture(january, { captureId: `c${99 - index}`, capturedAt }));
+      const all = Array.from({ length: 20 }, (_, index) =>
+        capture(january, { captureId: `c${99 - index}`, capturedAt }),
+      );
       yield* Effect.forEach(all, (each) => sink.record(each));
       assert.deepStrictEqual(yield* sink.captures(), all);
     }).pipe(Effect.scoped),
@@ -133,7 +147,10 @@ describe("DuckDBSink", () => {
       const { sink } = yield* opened;
       const id = `'; DROP TABLE captures; --`;
       const of = partition("workspace-api-calls", "2024-01", id);
-      const captured = yield* replace(sink, of, [ofWorkspace(callsRow({ api_calls: 7n }))], { captureId: id, runId: id });
+      const captured = yield* replace(sink, of, [ofWorkspace(callsRow({ api_calls: 7n }))], {
+        captureId: id,
+        runId: id,
+      });
       yield* sink.saveNames({ workspace: { id, slug: id, name: id }, sources: [], seenAt: at("2024-01-01") });
       assert.deepStrictEqual(yield* sink.read(of), captured);
       assert.deepStrictEqual(yield* sink.captures(id), [captured.capture]);
@@ -158,9 +175,11 @@ describe("DuckDBSink", () => {
       const sizes: Array<number> = [];
       for (let round = 0; round < 6; round++) {
         yield* Effect.scoped(
-          Effect.flatMap(openDuckDBSink({ path }), (sink) => replace(sink, january, sources(20_000, BigInt(round)))),
+          Effect.flatMap(openDuckDBSink({ path }), (sink) => replace(sink, january, sources(10_000, BigInt(round)))),
         );
-        const [[blocks] = []] = yield* Effect.promise(() => ask(path, "SELECT used_blocks::INT FROM pragma_database_size()"));
+        const [[blocks] = []] = yield* Effect.promise(() =>
+          ask(path, "SELECT used_blocks::INT FROM pragma_database_size()"),
+        );
         sizes.push(blocks as number);
       }
       assert.isAtMost(Math.max(...sizes.slice(3)), 2 * Math.max(...sizes.slice(0, 3)));

@@ -42,16 +42,18 @@ const answers = (given: Given, ...questions: ReadonlyArray<string>) =>
     return yield* Effect.forEach(questions, (sql) => Effect.promise(() => ask(path, sql)));
   }).pipe(Effect.scoped);
 
-const on = (date: string, fields: Parameters<typeof mtuRow>[0]) => ({ day: day(date), snapshot_at: at(date), ...fields });
+const on = (date: string, fields: Parameters<typeof mtuRow>[0]) => ({
+  day: day(date),
+  snapshot_at: at(date),
+  ...fields,
+});
 
 describe("DuckDBViews", () => {
   it("are these", () => {
-    assert.deepStrictEqual(
-      views.map(({ name }) => name),
-      [
-        ...["workspace_mtu", "workspace_api_calls", "source_mtu", "source_api_calls"],
-        ...["workspace_mtu_monthly", "workspace_api_calls_monthly", "source_mtu_monthly", "source_api_calls_monthly"],
-      ],
+    assert.strictEqual(
+      views.map(({ name }) => name).join(" "),
+      "workspace_mtu workspace_api_calls source_mtu source_api_calls " +
+        "workspace_mtu_monthly workspace_api_calls_monthly source_mtu_monthly source_api_calls_monthly",
     );
   });
 
@@ -152,10 +154,7 @@ describe("DuckDBViews", () => {
             mtuRow(on("2024-01-01", { identified: max, never_identified: max })),
             mtuRow(on("2024-01-02", { identified: -max - 1n, never_identified: -max - 1n })),
           ],
-          calls: [
-            callsRow(on("2024-01-01", { api_calls: max })),
-            callsRow(on("2024-01-02", { api_calls: -max - 1n })),
-          ],
+          calls: [callsRow(on("2024-01-01", { api_calls: max })), callsRow(on("2024-01-02", { api_calls: -max - 1n }))],
         },
         "SELECT mtu, mtu_growth FROM workspace_mtu ORDER BY day",
         "SELECT api_calls, api_calls_growth FROM workspace_api_calls ORDER BY day",

@@ -143,13 +143,28 @@ for (const from of ["duckdb", "parquet"] as const) {
       it.live(`refuses ${show(sql)}`, () =>
         Effect.gen(function* () {
           const before = yield* Effect.promise(content);
-          for (const run of [query.run(named(sql)), query.copyTo(named(sql), join(dirname(dataDir), "copy"), "csv")]) {
+          const copy = query.copyTo(named(sql), join(dirname(dataDir), "copy"), "csv");
+          for (const run of [Effect.asVoid(query.run(named(sql))), Effect.asVoid(copy)]) {
             const error = yield* Effect.flip(run);
             assert.strictEqual(error.reason, "Refused");
             assert.isTrue(error.detail.startsWith("A query only reads, and only the data directory: "));
           }
           assert.deepStrictEqual(yield* Effect.promise(content), before);
         }),
+      );
+    }
+
+    for (const [sql, says] of [
+      ["CREATE TABLE x (a INT)", "this is a CREATE statement."],
+      ["INSERT INTO nowhere VALUES (1)", "this is an INSERT statement."],
+      ["SELECT 1; SELECT 2", "this is more than one statement."],
+      ["PIVOT source_mtu ON source_id USING max(mtu)", "values are named: PIVOT … ON column IN (…)"],
+      ["FROM enable_logging()", "enable_logging changes settings or files."],
+      [" -- ", "there is no statement."],
+      ["SELECT ?", "there are no values for its parameters."],
+    ] as const) {
+      it.live(`says why it refuses ${show(sql)}`, () =>
+        Effect.map(Effect.flip(query.run(sql)), (error) => assert.include(error.message, says)),
       );
     }
 
@@ -164,8 +179,10 @@ for (const from of ["duckdb", "parquet"] as const) {
 
     it.live("still answers after all that", () =>
       Effect.gen(function* () {
-        const { rows } = yield* query.run("SELECT count(*) > 0, current_setting('TimeZone') FROM source_mtu");
-        assert.deepStrictEqual(yield* Stream.runCollect(rows), [[true, "UTC"]]);
+        const settings = ["TimeZone", "enable_external_access", "lock_configuration", "enable_external_file_cache"];
+        const columns = settings.map((name) => `current_setting('${name}')`).join(", ");
+        const { rows } = yield* query.run(`SELECT count(*) > 0, ${columns} FROM source_mtu`);
+        assert.deepStrictEqual(yield* Stream.runCollect(rows), [[true, "UTC", false, true, false]]);
       }),
     );
   });

@@ -98,8 +98,9 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
       const revised = revise(held, rows, capturedAt);
       const noticed = [...warnings, ...notice(partition.month, rows, workspace)];
       const capture = captureOf(outcome, revised.rows, pages, noticed);
-      yield* load(context.sinks, { capture, rows: revised.rows });
-      yield* (yield* Rejects).replace(capture, rejects);
+      const setAside = (yield* Rejects).replace(capture, rejects);
+      // Together, for a settled partition is not read again, and its rejects would be lost.
+      yield* Effect.uninterruptible(Effect.andThen(load(context.sinks, { capture, rows: revised.rows }), setAside));
       yield* tell({ _tag: "PartitionCaptured", capture, revisions: revised.superseded });
       return { capture, rows: revised.rows, revisions: revised.superseded };
     }).pipe(Effect.catchIf((error) => !isFatal(error), (error) => failed("failed", error)));

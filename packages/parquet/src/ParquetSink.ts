@@ -152,6 +152,6 @@ const makeLocks = () => {
   return <A, E, R>(path: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
     const lock = locks.get(path) ?? Semaphore.makeUnsafe(1);
     locks.set(path, lock);
-    void lock; return effect;
+    return lock.withPermits(1)(effect);
   };
 };

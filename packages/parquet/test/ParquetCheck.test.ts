@@ -130,6 +130,37 @@ describe("catches", () => {
     }),
   );
 
+  const bytesOf = (value: bigint | string): Buffer => {
+    if (typeof value === "string") return Buffer.from(value);
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(value);
+    return bytes;
+  };
+  const lies: ReadonlyArray<readonly [title: string, truth: bigint | string, lie: bigint | string]> = [
+    ["a greatest count that is too small", 900_000_000_000n, 899_999_999_999n],
+    ["a least count that is too large", 800_000_000_000n, 800_000_000_001n],
+    ["a greatest text that is too small", "zz-last", "zz-lasS"],
+    ["a least text that is too large", "aa-first", "ab-first"],
+  ];
+  for (const [title, truth, lie] of lies) {
+    it.effect(`statistics that hide rows: ${title}`, () =>
+      Effect.gen(function* () {
+        const rows = ([900_000_000_000n, 800_000_000_000n] as const).map((count, index) => ({
+          ...everyTypeRows(1)[0],
+          count,
+          text: index === 0 ? "zz-last" : "aa-first",
+        }));
+        const request = yield* written(rows);
+        const bytes = readFileSync(request.path);
+        const at = bytes.lastIndexOf(bytesOf(truth));
+        assert.isAbove(at, 0);
+        bytesOf(lie).copy(bytes, at);
+        writeFileSync(request.path, bytes);
+        assert.include(yield* mismatch(request), "statistics");
+      }),
+    );
+  }
+
   it.effect("a file that is cut off, at any length", () =>
     Effect.gen(function* () {
       const request = yield* written(everyTypeRows(20));

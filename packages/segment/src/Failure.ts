@@ -29,13 +29,16 @@ export interface Explanation {
 const decodeError = Schema.decodeUnknownOption(Schema.fromJsonString(ErrorBody));
 const decodeRateLimit = Schema.decodeUnknownOption(RateLimitData);
 
-/** Never fails: an answer without a readable reason is still an answer. */
-export const explain = (body: string): Explanation =>
+/**
+ * Never fails: an answer without a readable reason is still an answer. `redact` clears texts of the token; it is given them as
+ * they were before JSON escaped them, and before they are cut.
+ */
+export const explain = (body: string, redact: (text: string) => string): Explanation =>
   Option.match(decodeError(body), {
     onNone: () => ({ message: "", field: "", msBeforeNext: undefined }),
     onSome: ({ errors: [first] }) => ({
-      message: typeof first.message === "string" ? first.message.slice(0, 300) : "",
-      field: typeof first.field === "string" ? first.field.slice(0, 100) : "",
+      message: typeof first.message === "string" ? redact(first.message).slice(0, 300) : "",
+      field: typeof first.field === "string" ? redact(first.field).slice(0, 100) : "",
       msBeforeNext: Option.getOrUndefined(
         Option.map(decodeRateLimit(first.data), ({ msBeforeNext }) => Math.max(0, msBeforeNext)),
       ),

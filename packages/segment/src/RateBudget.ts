@@ -53,8 +53,8 @@ export const makeRateBudget = (requestsPerMinute: number | undefined): Effect.Ef
       const since = yield* Clock.currentTimeMillis;
       const now = yield* wait;
       throttledMs += now - since;
-      // An even distance is measured from when the last one was due, or else rounding would add up.
-      notBefore = Math.max(notBefore + intervalMs, now);
+      // An even distance is measured from when this one was due, or else the lateness of timers would add up.
+      notBefore = Math.max(notBefore, now - Math.min(intervalMs / 10, 20)) + intervalMs;
       return window.sent(now);
     });
 

@@ -28,7 +28,7 @@ export const readRateSignal = (headers: Headers.Headers, msBeforeNext: number | 
   const date = parseDate(headers["date"]);
   const serviceNow = date !== undefined && Math.abs(date - nowMs) > 2_000 ? date : nowMs;
   const reset = parseDate(headers["x-ratelimit-reset"]);
-  const resetIn = reset === undefined ? undefined : reset - serviceNow;
+  const resetIn = reset === undefined || Math.abs(reset - serviceNow) > farthestReset ? undefined : reset - serviceNow;
   return {
     consumed: parseCount(headers["x-ratelimit-consumed"]),
     remaining: parseCount(headers["x-ratelimit-remaining"]),
@@ -36,6 +36,9 @@ export const readRateSignal = (headers: Headers.Headers, msBeforeNext: number | 
     wait: orderedWait(retryAfter(headers, serviceNow), msBeforeNext, resetIn),
   };
 };
+
+/** A window's end that is more than a day off is a broken header, or a clock that nothing can be measured by. */
+const farthestReset = 86_400_000;
 
 /** The service's `Retry-After` comes first; milliseconds are taken where they say the same more exactly. */
 const orderedWait = (

@@ -83,7 +83,7 @@ export const makeSegmentHttp = (config: SegmentConfig, client: HttpClient.HttpCl
     function received(response: HttpClientResponse.HttpClientResponse, body: string) {
       return Effect.gen(function* () {
         const ok = response.status === 200;
-        const explanation = ok ? undefined : explain(redact(body));
+        const explanation = ok ? undefined : explain(body, redact);
         const now = yield* Clock.currentTimeMillis;
         const serviceMs = parseDate(response.headers["date"]);
         if (serviceMs !== undefined) serviceClock = { serviceMs, localMs: now };
@@ -116,7 +116,7 @@ export const makeSegmentHttp = (config: SegmentConfig, client: HttpClient.HttpCl
       }
       return Option.match(request.decode(body), {
         onNone: () => {
-          const { message } = explain(redact(text));
+          const { message } = explain(text, redact);
           const said = message === "" ? "" : ` It said: ${JSON.stringify(message)}.`;
           return Effect.fail(
             segmentError(request.operation, new UnexpectedBody(), `The answer is JSON, but not the documented body.${said}`),

@@ -89,7 +89,7 @@ export const decodeWireRow = (dataset: DatasetName): ((row: unknown) => Result.R
     const { periodEnd, periodStart, sourceId, timestamp } = decoded.success;
     const instant = instantOf(timestamp);
     if (Option.isNone(instant)) {
-      return Result.fail(`a timestamp that is no ISO-8601 instant to the microsecond (${timestamp.slice(0, 80)})`);
+      return Result.fail(`a timestamp that is no ISO-8601 instant to the microsecond (${JSON.stringify(timestamp.slice(0, 80))})`);
     }
     return Result.succeed({
       sourceId,

@@ -63,7 +63,7 @@ export const simulate = Command.make(
       }),
     );
     const rateLimit = yield* rateLimitOf(given.rateLimit);
-    yield* Effect.scoped(
+    return yield* Effect.scoped(
       Effect.gen(function* () {
         const simulator = yield* startSimulator({
           port: given.port,
@@ -103,7 +103,7 @@ export const simulate = Command.make(
 );
 
 const rateLimitOf = (text: Option.Option<string>) => {
-  if (Option.isNone(text)) return Effect.succeed(undefined);
+  if (Option.isNone(text)) return Effect.void;
   const match = /^(\d{1,9})\/(\d{1,5}(?:\.\d{1,3})?)$/.exec(text.value);
   return match === null
     ? Effect.fail(usageError(`--rate-limit ${JSON.stringify(text.value)} is no limit.`, "Write it as requests/seconds, such as 50/60."))

@@ -1,0 +1,50 @@
+/**
+ * The data directory: made if it is missing, and refused if it is somebody else's.
+ */
+import { fromSystemError, SinkError, sinkError } from "@segmeter/domain";
+import * as Effect from "effect/Effect";
+import { access, constants, mkdir, readdir, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+
+const operation = "open the data directory";
+
+/** What a data directory may hold; other things beside none of these belong to somebody else. */
+const ours = ["parquet", "rejects", "segmeter.duckdb"];
+
+/** Readable for this user alone. Errors: `Unwritable`, `Foreign`. */
+export const prepareDataDirectory = (dataDir: string): Effect.Effect<void, SinkError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const path = resolve(dataDir);
+      await make(path);
+      await access(path, constants.W_OK | constants.X_OK);
+      const entries = (await readdir(path)).filter((name) => !name.startsWith(".") && name !== "lost+found");
+      if (entries.length > 0 && !entries.some((name) => ours.includes(name))) {
+        throw sinkError(operation, "Foreign", `${path} holds other files, and none of segmeter's.`, {
+          hint: "Choose a new or empty directory with --data-dir.",
+        });
+      }
+    },
+    catch: (cause) => (cause instanceof SinkError ? cause : fromSystemError(operation, cause)),
+  });
+
+/**
+ * Level by level, for Node's own `recursive` never ends on a file system that takes no directories, such as /proc. What is there
+ * keeps its mode.
+ */
+const make = async (path: string): Promise<void> => {
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOENT") throw cause;
+    return undefined;
+  });
+  if (found?.isDirectory()) return;
+  if (found !== undefined) throw sinkError(operation, "Unwritable", `${path} is a file, not a directory.`);
+  await make(dirname(path));
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (cause) {
+    // Two runs may begin at once.
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return;
+    throw sinkError(operation, "Unwritable", `${path} can't be made (${(cause as NodeJS.ErrnoException).code}).`, { cause });
+  }
+};

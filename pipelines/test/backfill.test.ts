@@ -1,0 +1,360 @@
+/**
+ * The main promise: what a backfill leaves behind is what the service has, row for row and value for value.
+ */
+import { assert, describe, it, layer } from "@effect/vitest";
+import { type Dataset, datasetNames, type Simulator, startSimulator } from "@segmeter/simulator";
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import {
+  assertCode,
+  type Ended,
+  finished,
+  jsonLines,
+  pointedAt,
+  segmeter,
+  temporaryDirectory,
+  usageCalls,
+} from "./Command.ts";
+import {
+  ask,
+  assertTruth,
+  databaseOf,
+  expectedFiles,
+  figuresOf,
+  filesBelow,
+  fingerprint,
+  monthsFrom,
+  parquetOf,
+  readers,
+  stamp,
+  tableOf,
+} from "./Held.ts";
+
+/** March is settled then, by two days, and April is ten days old. */
+const now = "2024-04-10T06:00:00Z";
+
+/** Counts up to 2^63 − 1; and months that the service has forgotten (404), that had no activity, and one that is open. */
+const edges = { now, counts: "huge", workspaces: [{ sources: 5, from: "2024-01" }], retentionMonths: 5 } as const;
+const range = ["--from", "2023-10", "--to", "2024-04", "--page-size", "40"];
+const months = monthsFrom("2023-10", "2024-04");
+
+interface Run {
+  readonly simulator: Simulator;
+  readonly workspaceId: string;
+  readonly dataDir: string;
+  readonly ended: Ended;
+}
+
+const mtuColumns = [
+  "period_start TIMESTAMP",
+  "period_end TIMESTAMP",
+  "anonymous BIGINT",
+  "anonymous_identified BIGINT",
+  "identified BIGINT",
+  "never_identified BIGINT",
+];
+const versionColumns = ["snapshot_at TIMESTAMP", "observed_at TIMESTAMP"];
+
+/** As the documents have them, without the two partition columns. */
+const columns: Readonly<Record<string, ReadonlyArray<string>>> = {
+  workspace_mtu_daily: ["day DATE", ...mtuColumns, ...versionColumns],
+  source_mtu_daily: ["day DATE", "source_id VARCHAR", ...mtuColumns, ...versionColumns],
+  workspace_api_calls_daily: ["day DATE", "api_calls BIGINT", ...versionColumns],
+  source_api_calls_daily: ["day DATE", "source_id VARCHAR", "api_calls BIGINT", ...versionColumns],
+};
+
+const describeColumns = async (source: string, database?: string): Promise<ReadonlyArray<string>> =>
+  (await ask(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${source})`, database)).map(
+    (row) => `${String(row["column_name"])} ${String(row["column_type"])}`,
+  );
+
+for (const encoder of ["parquetjs", "duckdb"] as const) {
+  class Backfilled extends Context.Service<Backfilled, Run>()(`test/Backfilled/${encoder}`) {}
+
+  const backfilled = Layer.effect(
+    Backfilled,
+    Effect.gen(function* () {
+      const simulator = yield* startSimulator(edges);
+      const dataDir = join(yield* temporaryDirectory, "made", "by the tool");
+      const flags = encoder === "parquetjs" ? [] : ["--parquet-encoder", encoder];
+      const ended = yield* segmeter(["backfill", ...range, ...flags, "--data-dir", dataDir], {
+        env: pointedAt(simulator, now),
+      });
+      return { simulator, workspaceId: simulator.workspaces[0]!.id, dataDir, ended };
+    }),
+  );
+
+  layer(backfilled, { excludeTestServices: true })(`a backfill to both sinks, encoded by ${encoder}`, (it) => {
+    it.effect("ends well, and says on stdout what it did", () =>
+      Effect.gen(function* () {
+        const { ended, simulator, workspaceId } = yield* Backfilled;
+        assertCode(ended, 0);
+        const rows = datasetNames.flatMap((dataset) =>
+          months.map((month) => simulator.truth(workspaceId, dataset, month).length),
+        );
+        const total = rows.reduce((sum, count) => sum + count).toLocaleString("en-US");
+        assert.match(ended.stdout, new RegExp(String.raw`^16 partitions captured \(${total} rows\), 4 empty, 4 absent, 0`));
+        assert.match(ended.stdout, /, 0 failed; \d+ requests, 0 of them retries, in .+\n$/);
+        assert.match(ended.stderr, /^28 partitions to capture, 0 held already; 28 calls for usage at least\.\n/);
+      }),
+    );
+
+    for (const name of Object.keys(readers) as ReadonlyArray<keyof typeof readers>) {
+      it.effect(`holds the truth, as read from ${name}`, () =>
+        Effect.gen(function* () {
+          const { dataDir, simulator } = yield* Backfilled;
+          yield* Effect.promise(() => assertTruth(dataDir, simulator, { months, readers: [name] }));
+        }),
+      );
+    }
+
+    it.effect("holds counts beyond 2^53, up to the largest", () =>
+      Effect.gen(function* () {
+        const { dataDir } = yield* Backfilled;
+        for (const name of Object.keys(readers) as ReadonlyArray<keyof typeof readers>) {
+          const rows = yield* Effect.promise(() => readers[name](dataDir, "source_api_calls_daily"));
+          const counts = new Set(rows.map((row) => row["api_calls"]));
+          for (const count of [2n ** 53n - 1n, 2n ** 53n + 1n, 2n ** 63n - 1n]) assert.isTrue(counts.has(count), `${count}`);
+        }
+      }),
+    );
+
+    it.effect("stamps every row with the instant that it was told is now", () =>
+      Effect.gen(function* () {
+        const { dataDir } = yield* Backfilled;
+        for (const [name, read] of Object.entries(readers)) {
+          for (const table of Object.values(tableOf)) {
+            const rows = yield* Effect.promise(() => read(dataDir, table));
+            assert.deepStrictEqual([...new Set(rows.map((row) => row["observed_at"]))], [stamp(now)], `${table}, ${name}`);
+          }
+        }
+      }),
+    );
+
+    it.effect("makes the tables, columns and types of the documents", () =>
+      Effect.gen(function* () {
+        const { dataDir } = yield* Backfilled;
+        const partition = ["usage_month DATE", "workspace_id VARCHAR"];
+        for (const [table, expected] of Object.entries(columns)) {
+          const inDuckDB = yield* Effect.promise(() => describeColumns(table, databaseOf(dataDir)));
+          assert.deepStrictEqual(inDuckDB, [...partition.toReversed(), ...expected], table);
+          const inParquet = yield* Effect.promise(() => describeColumns(parquetOf(dataDir, table)));
+          assert.deepStrictEqual(inParquet, [...expected, ...partition], `${table} in Parquet`);
+          // A month apart from the others: its path says what its columns do not.
+          const file = `${dataDir}/parquet/${table}/*/usage_month=2024-02-01/data.parquet`;
+          const inFile = yield* Effect.promise(() => describeColumns(`read_parquet('${file}', hive_partitioning = false)`));
+          assert.deepStrictEqual(inFile, expected, `${table} in its file`);
+        }
+      }),
+    );
+
+    it.effect("leaves the files of the documents and no others", () =>
+      Effect.gen(function* () {
+        const { dataDir, workspaceId } = yield* Backfilled;
+        const files = yield* Effect.promise(() => filesBelow(dataDir));
+        assert.deepStrictEqual(files, expectedFiles(workspaceId, months));
+      }),
+    );
+
+    it.effect("keeps what names the ids, and nothing more of a source", () =>
+      Effect.gen(function* () {
+        const { dataDir, simulator, workspaceId } = yield* Backfilled;
+        const expected = simulator
+          .sources(workspaceId)
+          .map(({ enabled, id, labels, metadata, name, slug }) => ({
+            workspace_id: workspaceId,
+            id,
+            slug,
+            name: name ?? slug,
+            type: metadata.slug,
+            enabled,
+            labels: JSON.stringify(labels),
+            first_seen: stamp(now),
+            last_seen: stamp(now),
+          }))
+          .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+        const [{ slug, name } = { slug: "", name: "" }] = simulator.workspaces;
+        for (const read of Object.values(readers)) {
+          const rows = yield* Effect.promise(() => read(dataDir, "sources"));
+          const sources = rows.toSorted((a, b) => (String(a["id"]) < String(b["id"]) ? -1 : 1));
+          assert.deepStrictEqual(sources, expected);
+          const [workspace, ...others] = yield* Effect.promise(() => read(dataDir, "workspaces"));
+          const seen = { first_seen: stamp(now), last_seen: stamp(now) };
+          assert.deepStrictEqual(workspace, { workspace_id: workspaceId, id: workspaceId, slug, name, ...seen });
+          assert.deepStrictEqual(others, []);
+        }
+      }),
+    );
+  });
+}
+
+describe("one sink, one dataset", () => {
+  const small = { now, workspaces: [{ sources: 3, from: "2024-01" }] } as const;
+  const cases: ReadonlyArray<{
+    readonly flags: ReadonlyArray<string>;
+    readonly datasets: ReadonlyArray<Dataset>;
+    readonly reader: keyof typeof readers;
+    readonly absent: string;
+  }> = [
+    { flags: ["--sink", "parquet"], datasets: ["source-mtu"], reader: "Parquet through hyparquet", absent: "segmeter.duckdb" },
+    {
+      flags: ["--sink", "parquet", "--parquet-encoder", "duckdb"],
+      datasets: ["source-mtu", "workspace-mtu"],
+      reader: "Parquet through hyparquet",
+      absent: "segmeter.duckdb",
+    },
+    { flags: ["--sink", "duckdb"], datasets: ["workspace-api-calls"], reader: "DuckDB", absent: "parquet" },
+  ];
+  for (const { absent, datasets, flags, reader } of cases) {
+    it.live(`${flags.join(" ")}, ${datasets.join(" and ")}: that, and no more`, () =>
+      Effect.gen(function* () {
+        const simulator = yield* startSimulator(small);
+        const dataDir = yield* temporaryDirectory;
+        const asked = datasets.flatMap((dataset) => ["--dataset", dataset]);
+        const args = ["backfill", "--from", "2024-02", "--data-dir", dataDir, ...flags, ...asked];
+        assertCode(yield* segmeter(args, { env: pointedAt(simulator, now) }), 0);
+        const expected = { months: ["2024-02", "2024-03", "2024-04"], datasets, readers: [reader] };
+        yield* Effect.promise(() => assertTruth(dataDir, simulator, expected));
+        assert.isFalse(existsSync(join(dataDir, absent)), absent);
+        assert.strictEqual(usageCalls(simulator).length, datasets.length * 3);
+        const others = datasetNames.filter((name) => !datasets.includes(name));
+        for (const other of others) {
+          const rows = yield* Effect.promise(() => readers[reader](dataDir, tableOf[other]));
+          assert.deepStrictEqual(rows, []);
+        }
+      }),
+    );
+  }
+});
+
+describe("the next run", () => {
+  const world = { now, workspaces: [{ sources: 4, from: "2024-01" }] } as const;
+  const openPaths = ["/usage/mtu/daily", "/usage/mtu/sources/daily", "/usage/api-calls/daily", "/usage/api-calls/sources/daily"];
+
+  it.live("reads the open month again and nothing else; what did not change keeps when it was first observed", () =>
+    Effect.gen(function* () {
+      const simulator = yield* startSimulator(world);
+      const [workspace] = simulator.workspaces;
+      const dataDir = yield* temporaryDirectory;
+      const backfill = (at: string, ...flags: ReadonlyArray<string>) =>
+        Effect.gen(function* () {
+          const since = simulator.requests.length;
+          const args = ["backfill", "--from", "2024-02", "--to", "2024-04", "--data-dir", dataDir, "--json", ...flags];
+          const ended = yield* segmeter(args, { env: pointedAt(simulator, at) });
+          assertCode(ended, 0);
+          return { line: finished(ended), calls: usageCalls(simulator, since).toSorted() };
+        });
+      const observed = (table: string, reader: keyof typeof readers) =>
+        Effect.promise(async () => {
+          const rows = await readers[reader](dataDir, table);
+          return new Map(rows.map((row) => [`${row["day"]} ${row["source_id"]}`, row["observed_at"]]));
+        });
+      const held = { months: ["2024-02", "2024-03", "2024-04"] };
+
+      yield* backfill(now);
+
+      // The same day once more: April is asked for again, and every row is as it was.
+      const again = yield* backfill("2024-04-10T18:00:00Z");
+      assert.deepStrictEqual(again.calls, openPaths.map((path) => `${path} 2024-04-01`).toSorted());
+      assert.include(again.line, { captured: 4, skipped: 8, revisions: 0 });
+      for (const at of (yield* observed("source_mtu_daily", "DuckDB")).values()) assert.strictEqual(at, stamp(now));
+
+      // Weeks later April is whole, two of its days were corrected, and one source's March, which is settled, as well.
+      const later = "2024-05-20T06:00:00Z";
+      simulator.setNow(later);
+      const [source] = simulator.sources(workspace!.id);
+      const change = { workspaceId: workspace!.id, delta: 7, sourceId: source!.id, dataset: "source-api-calls" } as const;
+      simulator.restate({ ...change, month: "2024-04", fromDay: 9 });
+      const march = simulator.truth(workspace!.id, "source-api-calls", "2024-03");
+      simulator.restate({ ...change, month: "2024-03", fromDay: 31 });
+      const third = yield* backfill(later);
+      assert.deepStrictEqual(third.calls, again.calls);
+      // Two days of the source, and the same two of the workspace.
+      assert.include(third.line, { captured: 4, skipped: 8, revisions: 4 });
+      for (const reader of Object.keys(readers) as Array<keyof typeof readers>) {
+        const seen = yield* observed("source_api_calls_daily", reader);
+        for (const [place, at] of seen) {
+          const [date = "", id = ""] = place.split(" ");
+          const changed = date >= "2024-04-11" || (date >= "2024-04-09" && id === source!.id);
+          assert.strictEqual(at, stamp(changed ? later : now), `${place}, ${reader}`);
+        }
+        const rows = yield* Effect.promise(() => readers[reader](dataDir, "source_api_calls_daily"));
+        const heldOfMarch = rows.filter((row) => row["usage_month"] === "2024-03-01");
+        assert.deepStrictEqual(
+          figuresOf(heldOfMarch).map((row) => String(row["api_calls"])).toSorted(),
+          march.map(({ apiCalls }) => apiCalls).toSorted(),
+          "a settled month is left alone",
+        );
+      }
+
+      // All is settled now.
+      const fourth = yield* backfill("2024-05-21T06:00:00Z");
+      assert.deepStrictEqual(fourth.calls, []);
+      assert.include(fourth.line, { captured: 0, skipped: 12, rows: 0, requests: 1, revisions: 0 });
+
+      // Unless it is asked for.
+      const refreshed = yield* backfill("2024-05-22T06:00:00Z", "--refresh");
+      assert.deepStrictEqual(
+        refreshed.calls,
+        held.months.flatMap((month) => openPaths.map((path) => `${path} ${month}-01`)).toSorted(),
+      );
+      assert.include(refreshed.line, { captured: 12, skipped: 0, revisions: 2 });
+      yield* Effect.promise(() => assertTruth(dataDir, simulator, held));
+      const seen = yield* observed("source_api_calls_daily", "Parquet through hyparquet");
+      assert.strictEqual(seen.get(`2024-03-31 ${source!.id}`), stamp("2024-05-22T06:00:00Z"));
+      assert.strictEqual(seen.get(`2024-03-30 ${source!.id}`), stamp(now));
+    }),
+  );
+});
+
+describe("--dry-run", () => {
+  const world = { now, workspaces: [{ sources: 5, from: "2024-01" }] } as const;
+
+  it.live("tells the least number of calls, makes none of them, and creates nothing", () =>
+    Effect.gen(function* () {
+      const simulator = yield* startSimulator(world);
+      const dataDir = join(yield* temporaryDirectory, "not", "there");
+      const args = ["backfill", "--from", "2024-02", "--dry-run", "--data-dir", dataDir];
+      const env = pointedAt(simulator, now);
+      const ended = yield* segmeter(args, { env });
+      assertCode(ended, 0);
+      assert.match(`${ended.stdout}${ended.stderr}`, /^12 partitions to capture, 0 held already; 12 calls for usage at least\.\n$/);
+      const [planned] = jsonLines((yield* segmeter([...args, "--json"], { env })).stdout);
+      assert.deepStrictEqual(planned, { event: "run-planned", captures: 12, skipped: 0, leastCalls: 12 });
+      assert.deepStrictEqual(usageCalls(simulator), []);
+      assert.isFalse(existsSync(join(dataDir, "..")));
+    }),
+  );
+
+  it.live("counts the pages of what is held, and touches nothing of it", () =>
+    Effect.gen(function* () {
+      const simulator = yield* startSimulator(world);
+      const dataDir = yield* temporaryDirectory;
+      const env = pointedAt(simulator, now);
+      const args = ["backfill", "--from", "2024-03", "--page-size", "20", "--data-dir", dataDir];
+      assertCode(yield* segmeter(args, { env }), 0);
+      const before = yield* Effect.promise(() => fingerprint(dataDir));
+      const since = simulator.requests.length;
+      const april = usageCalls(simulator).filter((call) => call.endsWith("2024-04-01"));
+
+      const open = yield* segmeter([...args, "--dry-run", "--json"], { env });
+      assertCode(open, 0);
+      assert.deepStrictEqual(jsonLines(open.stdout)[0], {
+        event: "run-planned",
+        captures: 4,
+        skipped: 4,
+        leastCalls: april.length,
+      });
+      assert.isAbove(april.length, 4);
+      assert.include(finished(open), { captured: 0, rows: 0, requests: 1, failed: 0 });
+      const all = yield* segmeter([...args, "--dry-run", "--json", "--refresh"], { env });
+      assert.strictEqual(jsonLines(all.stdout)[0]?.["leastCalls"], usageCalls(simulator).length);
+
+      assert.deepStrictEqual(usageCalls(simulator, since), []);
+      assert.deepStrictEqual(yield* Effect.promise(() => fingerprint(dataDir)), before);
+    }),
+  );
+});
