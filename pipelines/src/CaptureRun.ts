@@ -31,6 +31,8 @@ export interface CaptureRunRequest {
   readonly pageSize: number;
   /** Plan only: nothing is captured or written. */
   readonly dryRun: boolean;
+  /** The code that the process will end with, for the table `runs`. `failed`: partitions that failed. */
+  readonly exitCode: (exit: Exit.Exit<void, FatalError>, failed: number) => number;
 }
 
 export interface CaptureRunResult {
@@ -90,7 +92,7 @@ export const runCapture = Effect.fn("runCapture")(function* (
     // However the work ends, the book says so; a book that can't be written must not hide why the work failed.
     return yield* Effect.onExit(work, (exit) =>
       Effect.gen(function* () {
-        const ended = { at: yield* now, exit: exitOf(exit, progress.failed), totals: yield* totals };
+        const ended = { at: yield* now, exit: request.exitCode(exit, progress.failed), totals: yield* totals };
         yield* save({ ...run, ended }).pipe((saved) => (Exit.isSuccess(exit) ? saved : Effect.ignore(saved)));
       }),
     ).pipe(Effect.andThen(Effect.map(totals, (final) => ({ runId, totals: final }))));
@@ -99,14 +101,6 @@ export const runCapture = Effect.fn("runCapture")(function* (
     Effect.onExit(() => Effect.flatMap(totals, (final) => onFinish({ runId, totals: final }))),
   );
 });
-
-/** What the table `runs` keeps as the exit code. */
-const exitOf = (exit: Exit.Exit<void, FatalError>, failed: number): number => {
-  if (Exit.isSuccess(exit)) return failed === 0 ? 0 : 1;
-  if (Exit.hasInterrupts(exit)) return 130;
-  const error = Exit.findErrorOption(exit);
-  return error._tag === "Some" && error.value._tag === "SegmentError" && isTokenRefused(error.value) ? 3 : 1;
-};
 
 /** Names are no figures: where they cannot be read, the run goes on and says so. */
 const saveNames = (

@@ -47,8 +47,8 @@ export interface SinkRequest {
 }
 
 /**
- * Opens them for writing, and creates what is not there. Shape: in writing order. DuckDB is opened first, for it tells at once
- * whether another process holds the directory.
+ * Opens them for writing, and creates what is not there. Shape: in writing order. Nothing is written before DuckDB is open, for
+ * it tells whether another process holds the directory; nor is the database made where the Parquet sink can't be.
  */
 export const openSinks = Effect.fn("openSinks")(function* ({
   dataDir,
@@ -56,10 +56,10 @@ export const openSinks = Effect.fn("openSinks")(function* ({
   names,
 }: SinkRequest): Effect.fn.Return<ReadonlyArray<Sink>, SinkError, Scope.Scope> {
   yield* prepareDataDirectory(dataDir);
+  const parquet = names.includes("parquet") ? [yield* openParquet(dataDir, encoder)] : [];
   const duckdb = names.includes("duckdb") ? [yield* openDuckDB(dataDir)] : [];
   const { sweepLeftovers } = yield* Effect.promise(() => import("@segmeter/parquet"));
   yield* sweepLeftovers(dataDir);
-  const parquet = names.includes("parquet") ? [yield* openParquet(dataDir, encoder)] : [];
   return [...parquet, ...duckdb];
 });
 

@@ -5,8 +5,10 @@
 import { enableCompileCache } from "node:module";
 
 enableCompileCache();
+// What is captured, and DuckDB's log beside it, is this user's alone.
+process.umask(0o077);
 
-const [{ main, withoutToken }, { exitCodes }, NodeRuntime, NodeServices, Cause, Effect, Exit] = await Promise.all([
+const [{ main, withoutToken }, { exitCodes, interruption }, NodeRuntime, NodeServices, Cause, Effect, Exit] = await Promise.all([
   import("./cli/Main.ts"),
   import("./cli/ExitCode.ts"),
   import("@effect/platform-node/NodeRuntime"),
@@ -16,13 +18,12 @@ const [{ main, withoutToken }, { exitCodes }, NodeRuntime, NodeServices, Cause, 
   import("effect/Exit"),
 ]);
 
-let interruptedWith: number = exitCodes.interrupted;
 process.once("SIGTERM", () => {
-  interruptedWith = exitCodes.terminated;
+  interruption.code = exitCodes.terminated;
 });
-// A reader that has seen enough, such as `head`, is no failure.
+// A reader may have seen enough, as `head` has: what is written for its own sake ends then, and a run goes on without a reader.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? exitCodes.done : exitCodes.incomplete);
+  if (error.code !== "EPIPE") process.exit(exitCodes.incomplete);
 });
 
 NodeRuntime.runMain(Effect.provide(main(process.argv.slice(2)), NodeServices.layer), {
@@ -31,7 +32,7 @@ NodeRuntime.runMain(Effect.provide(main(process.argv.slice(2)), NodeServices.lay
     if (Exit.isSuccess(exit)) return end(Number(exit.value));
     if (Cause.hasInterruptsOnly(exit.cause)) {
       process.stderr.write("segmeter: interrupted; what was committed is kept, and the next run goes on from there.\n");
-      return end(interruptedWith);
+      return end(interruption.code);
     }
     const [first = "unknown"] = String(Cause.squash(exit.cause)).split("\n");
     process.stderr.write(`segmeter: unexpected: ${withoutToken(first)}. Please report this; nothing that was committed is lost.\n`);

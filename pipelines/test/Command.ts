@@ -80,15 +80,13 @@ const gather = (child: ChildProcess) => {
   child.stdout!.on("data", (chunk: Buffer) => out.push(chunk));
   child.stderr!.on("data", (chunk: Buffer) => err.push(chunk));
   const stdout = () => Buffer.concat(out).toString();
-  const closed = once(child, "close").then(
-    ([code, signal]): Ended => ({
-      code: code as number | null,
-      signal: signal as NodeJS.Signals | null,
-      stdout: stdout(),
-      stderr: Buffer.concat(err).toString(),
-      bytes: Buffer.concat(out),
-    }),
-  );
+  const closed = once(child, "close").then(([code, signal]): Ended => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null,
+    stdout: stdout(),
+    stderr: Buffer.concat(err).toString(),
+    bytes: Buffer.concat(out),
+  }));
   return { child, closed, stdout };
 };
 
@@ -174,4 +172,6 @@ export const assertNoStack = (text: string): void => {
 
 /** The calls for usage that the service was asked since its log had so many entries: dataset's path and month. */
 export const usageCalls = ({ requests }: Simulator, since = 0): ReadonlyArray<string> =>
-  requests.slice(since).flatMap(({ path, query }) => (path.startsWith("/usage/") ? [`${path} ${query["period"]}`] : []));
+  requests
+    .slice(since)
+    .flatMap(({ path, query }) => (path.startsWith("/usage/") ? [`${path} ${query["period"]}`] : []));

@@ -64,10 +64,17 @@ const byWorkspace: ReadonlySet<string> = new Set(["workspaces", "sources", "runs
 
 export type Reader = (dataDir: string, table: string) => Promise<ReadonlyArray<PlainRow>>;
 
-const fromDuckDB: Reader = (dataDir, table) => ask(`FROM ${table}`, databaseOf(dataDir));
+/** What is not there yet has no rows: a run may have been killed before it came to that. */
+const fromDuckDB: Reader = async (dataDir, table) => {
+  if (!existsSync(databaseOf(dataDir))) return [];
+  const made = await ask(`FROM duckdb_tables() WHERE table_name = '${table}'`, databaseOf(dataDir));
+  return made.length === 0 ? [] : ask(`FROM ${table}`, databaseOf(dataDir));
+};
 
-const fromParquet: Reader = async (dataDir, table) =>
-  existsSync(join(dataDir, "parquet", table)) ? ask(`FROM ${parquetOf(dataDir, table)}`) : [];
+const fromParquet: Reader = async (dataDir, table) => {
+  const files = await filesBelow(join(dataDir, "parquet", table));
+  return files.some((name) => name.endsWith(".parquet")) ? ask(`FROM ${parquetOf(dataDir, table)}`) : [];
+};
 
 /** File by file, with what the path says; DuckDB has no part in it. */
 const fromParquetFiles: Reader = async (dataDir, table) => {
@@ -76,7 +83,10 @@ const fromParquetFiles: Reader = async (dataDir, table) => {
     files.map(async (name) => {
       const file = await asyncBufferFromFile(join(dataDir, "parquet", table, name));
       const found = await parquetReadObjects({ file, compressors, parsers: exactParsers });
-      const partition = [...name.matchAll(/(\w+)=([^/]+)\//g)].map(([, key, value]) => [key, decodeURIComponent(value!)]);
+      const partition = [...name.matchAll(/(\w+)=([^/]+)\//g)].map(([, key, value]) => [
+        key,
+        decodeURIComponent(value!),
+      ]);
       return found.map((row) => ({ ...Object.fromEntries(partition), ...row }));
     }),
   );
@@ -180,7 +190,12 @@ export const fingerprint = async (directory: string): Promise<Readonly<Record<st
   const files = await filesBelow(directory);
   const marks = files.map(async (name) => {
     const { mtimeMs } = await stat(join(directory, name));
-    return [name, `${createHash("sha256").update(readFileSync(join(directory, name))).digest("hex")} ${mtimeMs}`];
+    return [
+      name,
+      `${createHash("sha256")
+        .update(readFileSync(join(directory, name)))
+        .digest("hex")} ${mtimeMs}`,
+    ];
   });
   return Object.fromEntries(await Promise.all(marks));
 };
@@ -198,7 +213,7 @@ export const expectedFiles = (workspaceId: string, months: ReadonlyArray<string>
 /** Every month from the first to the last, both included. */
 export const monthsFrom = (first: string, last: string): ReadonlyArray<string> => {
   const months: Array<string> = [];
-  for (const at = new Date(`${first}-01T00:00:00Z`); at.toISOString().slice(0, 7) <= last; ) {
+  for (const at = new Date(`${first}-01T00:00:00Z`); at.toISOString().slice(0, 7) <= last;) {
     months.push(at.toISOString().slice(0, 7));
     at.setUTCMonth(at.getUTCMonth() + 1);
   }

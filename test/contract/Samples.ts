@@ -4,7 +4,7 @@
 import { type Capture, type DatasetName, datasetOf, type Partition, type UsageRow, UsageMonth } from "@segmeter/domain";
 import * as Option from "effect/Option";
 
-export const month = (text: string): UsageMonth.UsageMonth => Option.getOrThrow(UsageMonth.parse(text));
+const month = (text: string): UsageMonth.UsageMonth => Option.getOrThrow(UsageMonth.parse(text));
 
 export const partition = (
   dataset: DatasetName,
@@ -22,7 +22,7 @@ export interface Shape {
 }
 
 /** Rows in key order, unique by key; a partition of workspaces ignores `sources`. */
-export const sampleRows = (
+const sampleRows = (
   { dataset, month }: Partition.Partition,
   { count = (row) => BigInt(row) * 7n, days = 31, micros = 0, sources = ["src-a", "src-b", "src-c"] }: Shape = {},
 ): ReadonlyArray<UsageRow> => {

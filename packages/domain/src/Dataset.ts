@@ -19,7 +19,10 @@ export interface Dataset {
 export type DatasetName = "workspace-mtu" | "source-mtu" | "workspace-api-calls" | "source-api-calls";
 
 export type UsageTableName =
-  "workspace_mtu_daily" | "source_mtu_daily" | "workspace_api_calls_daily" | "source_api_calls_daily";
+  | "workspace_mtu_daily"
+  | "source_mtu_daily"
+  | "workspace_api_calls_daily"
+  | "source_api_calls_daily";
 
 /** In the order in which they are captured: a workspace's figures before those of its sources, which are held against them. */
 export const datasets: ReadonlyArray<Dataset> = [

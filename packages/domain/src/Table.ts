@@ -159,7 +159,11 @@ const captureColumns = [
   { name: "pages", type: "BIGINT", doc: "Pages walked." },
   { name: "requests", type: "BIGINT", doc: "HTTP requests made, retries included." },
   { name: "retries", type: "BIGINT", doc: "HTTP requests that were tries after a failure." },
-  { name: "warnings", type: "VARCHAR", doc: "JSON array of `{gate, message}`; of a failed capture, the failure first." },
+  {
+    name: "warnings",
+    type: "VARCHAR",
+    doc: "JSON array of `{gate, message}`; of a failed capture, the failure first.",
+  },
   { name: "captured_at", type: "TIMESTAMP", doc: "When the capture was made." },
   { name: "run_id", type: "VARCHAR", doc: "The run that made it." },
 ] as const satisfies ReadonlyArray<Column>;

@@ -52,6 +52,4 @@ export const plus = (month: UsageMonth, months: number): UsageMonth =>
 
 /** Every month from `from` to `to`, both included, ascending; empty when `to` is before `from`. */
 export const range = (from: UsageMonth, to: UsageMonth): ReadonlyArray<UsageMonth> =>
-  to < from
-    ? []
-    : eachMonthOfInterval({ start: startDate(from), end: startDate(to) }, { in: utc }).map(ofDate);
+  to < from ? [] : eachMonthOfInterval({ start: startDate(from), end: startDate(to) }, { in: utc }).map(ofDate);

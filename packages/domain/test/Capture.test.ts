@@ -82,9 +82,7 @@ describe("the ledger row", () => {
     ["warnings that are no list", { ...row, warnings: "null" }],
     ["warnings of another shape", { ...row, warnings: '["text"]' }],
     ["a warning without its gate", { ...row, warnings: '[{"message":"text"}]' }],
-  ])("is refused with %s", (_, changed) =>
-    assert.isTrue(Option.isNone(Capture.fromRow("w1", "2024-01-01", changed))),
-  );
+  ])("is refused with %s", (_, changed) => assert.isTrue(Option.isNone(Capture.fromRow("w1", "2024-01-01", changed))));
 
   it.each(["2024-01", "2024-01-02", "", "2024-13-01"])("is refused under the period %j", (period) =>
     assert.isTrue(Option.isNone(Capture.fromRow("w1", period, row))),
@@ -93,8 +91,8 @@ describe("the ledger row", () => {
 
 describe("a capture", () => {
   it("is held when the service answered", () => {
-    const held = (["captured", "empty", "absent", "forbidden", "failed"] as const).filter(
-      (outcome) => Capture.isHeld({ ...example, outcome }),
+    const held = (["captured", "empty", "absent", "forbidden", "failed"] as const).filter((outcome) =>
+      Capture.isHeld({ ...example, outcome }),
     );
     assert.deepStrictEqual(held, ["captured", "empty", "absent"]);
   });

@@ -1,21 +1,9 @@
 import { assert, describe, it } from "@effect/vitest";
-import {
-  companionOf,
-  datasetNames,
-  datasetOf,
-  datasets,
-  isDatasetName,
-  usageTables,
-} from "../src/index.ts";
+import { companionOf, datasetNames, datasetOf, datasets, isDatasetName, usageTables } from "../src/index.ts";
 
 describe("datasets", () => {
   it("are the four of the command line, a workspace's before those of its sources", () => {
-    assert.deepStrictEqual(datasetNames, [
-      "workspace-mtu",
-      "workspace-api-calls",
-      "source-mtu",
-      "source-api-calls",
-    ]);
+    assert.deepStrictEqual(datasetNames, ["workspace-mtu", "workspace-api-calls", "source-mtu", "source-api-calls"]);
     const levels = datasets.map(({ level }) => level);
     assert.deepStrictEqual(levels, levels.toSorted().toReversed());
   });
@@ -25,10 +13,7 @@ describe("datasets", () => {
       assert.strictEqual(table, `${name.replaceAll("-", "_")}_daily`);
       assert.strictEqual(usageTables[table].name, table);
     }
-    assert.deepStrictEqual(
-      datasets.map(({ table }) => table).sort(),
-      Object.keys(usageTables).sort(),
-    );
+    assert.deepStrictEqual(datasets.map(({ table }) => table).sort(), Object.keys(usageTables).sort());
   });
 
   it("are found by name", () => {

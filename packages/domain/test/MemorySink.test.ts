@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { Capture, makeMemorySink, UsageMonth } from "../src/index.ts";
+import { type Capture, makeMemorySink, UsageMonth } from "../src/index.ts";
 
 const month = Option.getOrThrow(UsageMonth.parse("2024-01"));
 const capture = (captureId: string, more: Partial<Capture.Capture> = {}): Capture.Capture => ({

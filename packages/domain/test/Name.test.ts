@@ -55,18 +55,9 @@ describe("the sources' rows", () => {
   });
 
   it("keep sources that are gone, renew those that stay, and add new ones", () => {
-    const second = Name.sourceRows(
-      seen(20, source("c", "C"), { ...source("a", "A2"), enabled: false }),
-      first,
-    );
+    const second = Name.sourceRows(seen(20, source("c", "C"), { ...source("a", "A2"), enabled: false }), first);
     assert.deepStrictEqual(
-      second.map(({ enabled, first_seen, id, last_seen, name }) => [
-        id,
-        name,
-        enabled,
-        first_seen,
-        last_seen,
-      ]),
+      second.map(({ enabled, first_seen, id, last_seen, name }) => [id, name, enabled, first_seen, last_seen]),
       [
         ["a", "A2", false, 10, 20],
         ["b", "B", true, 10, 10],

@@ -1,27 +1,12 @@
 import { assert, describe, it } from "@effect/vitest";
-import {
-  allColumns,
-  bookTables,
-  datasets,
-  partitionColumns,
-  type Table,
-  tables,
-  usageTables,
-} from "../src/index.ts";
+import { allColumns, bookTables, datasets, partitionColumns, type Table, tables, usageTables } from "../src/index.ts";
 
 const columnsOf = (table: Table) =>
-  allColumns(table).map(
-    ({ name, nullable, type }) => `${name} ${type}${nullable === true ? " NULL" : ""}`,
-  );
+  allColumns(table).map(({ name, nullable, type }) => `${name} ${type}${nullable === true ? " NULL" : ""}`);
 
 const month = ["workspace_id VARCHAR", "usage_month DATE"];
 const period = ["period_start TIMESTAMP", "period_end TIMESTAMP"];
-const mtu = [
-  "anonymous BIGINT",
-  "anonymous_identified BIGINT",
-  "identified BIGINT",
-  "never_identified BIGINT",
-];
+const mtu = ["anonymous BIGINT", "anonymous_identified BIGINT", "identified BIGINT", "never_identified BIGINT"];
 const versions = ["snapshot_at TIMESTAMP", "observed_at TIMESTAMP"];
 
 /** The contract that users rely on, column by column. A change here is a change of theirs. */
@@ -125,8 +110,7 @@ describe("the table contract", () => {
   });
 
   it("is filed under the name of each table", () => {
-    for (const [name, table] of Object.entries({ ...usageTables, ...bookTables }))
-      assert.strictEqual(table.name, name);
+    for (const [name, table] of Object.entries({ ...usageTables, ...bookTables })) assert.strictEqual(table.name, name);
   });
 
   it("partitions figures and ledger by month, what names them by workspace", () => {

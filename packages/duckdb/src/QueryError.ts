@@ -26,7 +26,8 @@ export class QueryError extends Schema.TaggedError<QueryError>()("QueryError", {
   cause: Schema.optionalKey(Schema.Defect()),
 }) {
   override get message(): string {
-    return `${this.operation}: ${this.detail} ${this.hint}`;
+    // DuckDB's caret points at the line above it; the hint must not stand beside it.
+    return `${this.operation}: ${this.detail}${this.detail.includes("\n") ? "\n" : " "}${this.hint}`;
   }
 }
 

@@ -39,7 +39,12 @@ interface Setting {
 const capture = (setting: Setting) => {
   const { config: settings = config, now = settledNow, sinks } = setting;
   const { events, provide, rejects } = stage(scripted(walks(...setting.walks)), now);
-  const context: CaptureContext = { runId: "run-1", config: settings, sinks, companionRows: () => Effect.succeed(undefined) };
+  const context: CaptureContext = {
+    runId: "run-1",
+    config: settings,
+    sinks,
+    companionRows: () => Effect.succeed(undefined),
+  };
   const [first] = sinks;
   const held = first === undefined ? undefined : heldIn(first, of);
   const task: CaptureTask = {
@@ -109,7 +114,8 @@ describe("capturePartition", () => {
         assert.strictEqual(entry.capturedAt, instant(now));
       }
       const late = [{ rows: [wireMtu(1, { periodEnd: 1_706_745_600 + 86_400 })] }];
-      const { capture: entry } = yield* capture({ walks: [late], sinks: [memorySink()], now: "2024-02-08T00:00:00Z" }).result;
+      const { capture: entry } = yield* capture({ walks: [late], sinks: [memorySink()], now: "2024-02-08T00:00:00Z" })
+        .result;
       assert.strictEqual(entry.state, "open", "the period's own end counts");
     }),
   );
@@ -152,7 +158,10 @@ describe("capturePartition", () => {
         }
         const told = events.at(-1)!;
         assert.strictEqual(told._tag, "PartitionFailed");
-        assert.notInclude(events.map(({ _tag }) => _tag), "PartitionCaptured");
+        assert.notInclude(
+          events.map(({ _tag }) => _tag),
+          "PartitionCaptured",
+        );
       }),
     );
   }
@@ -161,7 +170,9 @@ describe("capturePartition", () => {
     Effect.gen(function* () {
       for (const reason of [new Unauthorized(), new WrongRegion()]) {
         const sink = memorySink();
-        const error = yield* Effect.flip(capture({ walks: [[{ rows: [wireMtu(1)] }, refusal(reason)]], sinks: [sink] }).result);
+        const error = yield* Effect.flip(
+          capture({ walks: [[{ rows: [wireMtu(1)] }, refusal(reason)]], sinks: [sink] }).result,
+        );
         assert.instanceOf(error, SegmentError);
         assert.strictEqual((error as SegmentError).reason._tag, reason._tag);
         assert.strictEqual(sink.ledger.size, 0);
@@ -174,8 +185,11 @@ describe("capturePartition", () => {
       const sink = memorySink();
       yield* capture({ walks: january3, sinks: [sink], now: "2024-01-04T02:00:00Z" }).result;
       const corrected = [{ rows: [wireMtu(1), wireMtu(2, { identified: "11" }), wireMtu(4)], totalEntries: 3 }];
-      const { capture: entry, revisions, rows } = yield* capture({ walks: [corrected], sinks: [sink], now: "2024-01-05T02:00:00Z" })
-        .result;
+      const {
+        capture: entry,
+        revisions,
+        rows,
+      } = yield* capture({ walks: [corrected], sinks: [sink], now: "2024-01-05T02:00:00Z" }).result;
       assert.deepStrictEqual(
         rows.map(({ observed_at }) => Instant.format(observed_at)),
         ["2024-01-04T02:00:00Z", "2024-01-05T02:00:00Z", "2024-01-05T02:00:00Z"],
@@ -198,7 +212,8 @@ describe("capturePartition", () => {
         assert.strictEqual(entry.outcome, "failed");
         assert.deepStrictEqual(gatesOf(entry.warnings), ["Withdrawn"]);
         assert.include(entry.warnings[0]!.message, "3 rows");
-        for (const sink of sinks) assert.deepStrictEqual(heldIn(sink, of), { capture: before.capture, rows: before.rows });
+        for (const sink of sinks)
+          assert.deepStrictEqual(heldIn(sink, of), { capture: before.capture, rows: before.rows });
       }),
     );
   }
@@ -219,7 +234,11 @@ describe("capturePartition", () => {
       const quarantine: FlowConfig = { ...config, badRows: "quarantine" };
       const bad = wireMtu(2, { identified: "1.5" });
       const sink = memorySink();
-      const spoiled = capture({ walks: [[{ rows: [wireMtu(1), bad], totalEntries: 2 }]], sinks: [sink], config: quarantine });
+      const spoiled = capture({
+        walks: [[{ rows: [wireMtu(1), bad], totalEntries: 2 }]],
+        sinks: [sink],
+        config: quarantine,
+      });
       const { capture: entry, rows } = yield* spoiled.result;
       assert.strictEqual(entry.outcome, "captured");
       assert.strictEqual(rows.length, 1);
@@ -246,7 +265,11 @@ describe("a sink that fails", () => {
         const { capture: entry } = yield* capture({ walks: january3, sinks }).result;
         assert.strictEqual(entry.outcome, "failed");
         assert.deepStrictEqual(gatesOf(entry.warnings), [reason]);
-        for (const sink of sinks) assert.include(ledgerOf(sink).map(({ captureId }) => captureId), entry.captureId);
+        for (const sink of sinks)
+          assert.include(
+            ledgerOf(sink).map(({ captureId }) => captureId),
+            entry.captureId,
+          );
         assert.isUndefined(heldIn(sinks[1]!, of));
       }),
     );
@@ -271,16 +294,24 @@ describe("an interruption", () => {
       const released = yield* Deferred.make<void>();
       const sinks = [
         memorySink("parquet"),
-        replacing(memorySink("duckdb"), () => Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(released))),
+        replacing(memorySink("duckdb"), () =>
+          Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(released)),
+        ),
         memorySink("memory"),
       ];
       const fiber = yield* Effect.forkChild(capture({ walks: january3, sinks }).result);
       yield* Deferred.await(begun);
       const interruption = yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true });
-      assert.deepStrictEqual(sinks.map((sink) => heldIn(sink, of)?.rows.length), [3, undefined, undefined]);
+      assert.deepStrictEqual(
+        sinks.map((sink) => heldIn(sink, of)?.rows.length),
+        [3, undefined, undefined],
+      );
       yield* Deferred.succeed(released, undefined);
       yield* Fiber.join(interruption);
-      assert.deepStrictEqual(sinks.map((sink) => heldIn(sink, of)?.rows.length), [3, 3, 3]);
+      assert.deepStrictEqual(
+        sinks.map((sink) => heldIn(sink, of)?.rows.length),
+        [3, 3, 3],
+      );
     }),
   );
 
@@ -288,7 +319,9 @@ describe("an interruption", () => {
     Effect.gen(function* () {
       const begun = yield* Deferred.make<void>();
       const released = yield* Deferred.make<void>();
-      const slow = replacing(memorySink(), () => Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(released)));
+      const slow = replacing(memorySink(), () =>
+        Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(released)),
+      );
       const { rejects, result } = capture({
         walks: [[{ rows: [wireMtu(1), wireMtu(2, { identified: "1.5" })] }]],
         sinks: [slow],
@@ -300,7 +333,10 @@ describe("an interruption", () => {
       yield* Deferred.succeed(released, undefined);
       yield* Fiber.join(interruption);
       assert.strictEqual(heldIn(slow, of)?.capture.state, "settled");
-      assert.deepStrictEqual([...rejects.values()].map((list) => list.length), [1]);
+      assert.deepStrictEqual(
+        [...rejects.values()].map((list) => list.length),
+        [1],
+      );
     }),
   );
 
@@ -313,7 +349,12 @@ describe("an interruption", () => {
           ? Effect.succeed({ rows: [wireMtu(1)], next: "2" })
           : Effect.andThen(Deferred.succeed(begun, undefined), Effect.never),
       );
-      const context: CaptureContext = { runId: "run", config, sinks: [sink], companionRows: () => Effect.succeed(undefined) };
+      const context: CaptureContext = {
+        runId: "run",
+        config,
+        sinks: [sink],
+        companionRows: () => Effect.succeed(undefined),
+      };
       const task: CaptureTask = { _tag: "Capture", partition: of, held: undefined };
       const fiber = yield* Effect.forkChild(stage(service).provide(capturePartition(task, context)));
       yield* Deferred.await(begun);

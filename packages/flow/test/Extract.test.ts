@@ -4,7 +4,18 @@ import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import { extract } from "../src/Extract.ts";
 import { FlowError } from "../src/index.ts";
-import { notFound, paged, partition, refusal, type Script, scripted, stage, walks, wireDays, wireMtu } from "./Setting.ts";
+import {
+  notFound,
+  paged,
+  partition,
+  refusal,
+  type Script,
+  scripted,
+  stage,
+  walks,
+  wireDays,
+  wireMtu,
+} from "./Setting.ts";
 
 const of = partition("workspace-mtu");
 
@@ -24,7 +35,10 @@ describe("extract", () => {
       const rows = wireDays(7);
       const { collected, events, service } = collect(walks(paged(rows, 3, 7)));
       const pages = yield* collected;
-      assert.deepStrictEqual(pages.flatMap((page) => page.rows), rows);
+      assert.deepStrictEqual(
+        pages.flatMap((page) => page.rows),
+        rows,
+      );
       assert.deepStrictEqual(
         service.requests.map(({ cursor }) => cursor),
         [undefined, "page-2", "page-3"],

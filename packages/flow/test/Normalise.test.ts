@@ -91,7 +91,10 @@ describe("normalise", () => {
   for (const [what, row, reason] of broken) {
     it(`rejects ${what}, with its page, its position and what was sent`, () => {
       const { rejects, rows } = normalised("workspace-mtu", [wireMtu(1), wireMtu(2), row, wireMtu(4)], 7);
-      assert.deepStrictEqual(rows.map(({ day }) => day), [january(1), january(2), january(4)]);
+      assert.deepStrictEqual(
+        rows.map(({ day }) => day),
+        [january(1), january(2), january(4)],
+      );
       assert.strictEqual(rejects.length, 1);
       const [reject] = rejects;
       assert.deepStrictEqual({ ...reject, reason: "" }, { page: 7, position: 3, reason: "", row });
@@ -101,7 +104,10 @@ describe("normalise", () => {
 
   it("rejects a source without an id", () => {
     const { rejects } = normalised("source-api-calls", [wireCalls(1, { sourceId: "" }), wireCalls(1)]);
-    assert.deepStrictEqual(rejects.map(({ position }) => position), [1, 2]);
+    assert.deepStrictEqual(
+      rejects.map(({ position }) => position),
+      [1, 2],
+    );
   });
 
   it("names the fields that the documentation does not know, each once", () => {

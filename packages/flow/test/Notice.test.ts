@@ -66,7 +66,12 @@ describe("notice", () => {
         const warnings = noticed([workspaceMtu(1), fallen, workspaceMtu(3)]);
         assert.include(gatesOf(warnings), "count-fell", name);
       }
-      const rows = [sourceCalls("a", 1), sourceCalls("b", 1), sourceCalls("a", 2), sourceCalls("b", 2, { api_calls: 99n })];
+      const rows = [
+        sourceCalls("a", 1),
+        sourceCalls("b", 1),
+        sourceCalls("a", 2),
+        sourceCalls("b", 2, { api_calls: 99n }),
+      ];
       one(noticed(rows), "count-fell", 1, "source b, 2024-01-02");
     });
 
@@ -104,21 +109,45 @@ describe("notice", () => {
     ];
     const warnings = noticed(rows).filter(({ gate }) => gate === "outside-month");
     one(warnings, "outside-month", 2, "2023-12-31");
-    assert.deepStrictEqual(noticed([workspaceMtu(1, { period_start: instant("2023-12-15") })]).filter(({ gate }) => gate === "outside-month"), []);
+    assert.deepStrictEqual(
+      noticed([workspaceMtu(1, { period_start: instant("2023-12-15") })]).filter(
+        ({ gate }) => gate === "outside-month",
+      ),
+      [],
+    );
   });
 
   describe("sources and their workspace", () => {
     it("names sources that are above it", () => {
-      const rows = [sourceMtu("a", 1), sourceMtu("b", 1, { identified: 6n }), sourceMtu("c", 1, { never_identified: 7n, anonymous: 11n })];
+      const rows = [
+        sourceMtu("a", 1),
+        sourceMtu("b", 1, { identified: 6n }),
+        sourceMtu("c", 1, { never_identified: 7n, anonymous: 11n }),
+      ];
       one(noticed(rows, days(1)), "source-above-workspace", 2, "source b, 2024-01-01");
-      one(noticed([sourceCalls("a", 1, { api_calls: 101n })], [workspaceCalls(1)]), "source-above-workspace", 1, "source a, 2024-01-01");
+      one(
+        noticed([sourceCalls("a", 1, { api_calls: 101n })], [workspaceCalls(1)]),
+        "source-above-workspace",
+        1,
+        "source a, 2024-01-01",
+      );
     });
 
     it("names days on which all sources together are below it", () => {
-      const half = (source: string, day: number) => sourceMtu(source, day, { identified: BigInt(2 * day), never_identified: BigInt(3 * day), anonymous: BigInt(7 * day) });
+      const half = (source: string, day: number) =>
+        sourceMtu(source, day, {
+          identified: BigInt(2 * day),
+          never_identified: BigInt(3 * day),
+          anonymous: BigInt(7 * day),
+        });
       const rows = [1, 2].flatMap((day) => [half("a", day), half("b", day)]);
       one(noticed(rows, days(1, 2)), "sources-below-workspace", 2, "2024-01-01");
-      one(noticed([sourceCalls("a", 1, { api_calls: 99n })], [workspaceCalls(1)]), "sources-below-workspace", 1, "2024-01-01");
+      one(
+        noticed([sourceCalls("a", 1, { api_calls: 99n })], [workspaceCalls(1)]),
+        "sources-below-workspace",
+        1,
+        "2024-01-01",
+      );
     });
 
     it("lets sources overlap", () => {
@@ -146,7 +175,13 @@ describe("notice", () => {
 
   it("gives one warning per gate, whatever the number of cases", () => {
     const rows = [1, 4].flatMap((day) =>
-      ["a", "b"].map((source) => sourceMtu(source, day, { anonymous: BigInt(40 - day), identified: BigInt(90 - day), period_end: periodEnd + 1 })),
+      ["a", "b"].map((source) =>
+        sourceMtu(source, day, {
+          anonymous: BigInt(40 - day),
+          identified: BigInt(90 - day),
+          period_end: periodEnd + 1,
+        }),
+      ),
     );
     const gates = gatesOf(noticed(rows, days(1, 4)));
     assert.deepStrictEqual(gates, ["missing-day", "count-fell", "anonymous-split", "period", "source-above-workspace"]);

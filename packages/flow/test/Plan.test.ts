@@ -2,6 +2,7 @@ import { type Capture, type DatasetName, datasetNames, Partition, type SinkName 
 import { assert, describe, it } from "@effect/vitest";
 import * as fc from "fast-check";
 import { plan, type PlanRequest, type Task } from "../src/index.ts";
+import type { CaptureTask } from "../src/Plan.ts";
 import { instant, month, partition, workspaceId } from "./Setting.ts";
 
 interface Version {
@@ -86,7 +87,10 @@ describe("plan", () => {
 
   it("captures settled partitions again on refresh", () => {
     const { skipped, tasks } = planFor({ parquet: settled, duckdb: settled }, { refresh: true });
-    assert.deepStrictEqual(tasks.map(({ _tag }) => _tag), ["Capture"]);
+    assert.deepStrictEqual(
+      tasks.map(({ _tag }) => _tag),
+      ["Capture"],
+    );
     assert.strictEqual(skipped, 0);
   });
 
@@ -97,7 +101,10 @@ describe("plan", () => {
   });
 
   it("plans by month, and in a month the workspace before its sources, whatever order was asked for", () => {
-    const { tasks } = planFor({}, { months: [month("2023-12"), month("2024-01")], datasets: [...datasetNames].reverse() });
+    const { tasks } = planFor(
+      {},
+      { months: [month("2023-12"), month("2024-01")], datasets: [...datasetNames].reverse() },
+    );
     assert.deepStrictEqual(
       tasks.map(({ partition: of }) => `${of.month} ${of.dataset}`),
       [
@@ -142,7 +149,8 @@ describe("plan, for any holdings", () => {
     fc.assert(
       fc.property(request, ({ datasets, held, months, refresh, settledFrom, sinks }) => {
         const version = new Map<string, number>();
-        const key = (sink: SinkName, of: Pick<Partition.Partition, "dataset" | "month">) => `${sink} ${of.dataset} ${of.month}`;
+        const key = (sink: SinkName, of: Pick<Partition.Partition, "dataset" | "month">) =>
+          `${sink} ${of.dataset} ${of.month}`;
         for (const one of held) version.set(key(one.sink, one), one.version);
         const holdings = sinks.map((sink) => ({
           sink,
@@ -174,7 +182,7 @@ describe("plan, for any holdings", () => {
             if (refresh || newest < settledFrom) {
               assert.strictEqual(task?._tag, "Capture");
               assert.strictEqual(
-                task._tag === "Capture" ? task.held?.sink : undefined,
+                (task as CaptureTask).held?.sink,
                 newest === 0 ? undefined : sinks[versions.indexOf(newest)],
               );
               leastRequests += newest === 0 ? 1 : 4;

@@ -2,11 +2,17 @@ import { assert, describe, it } from "@effect/vitest";
 import type { Name } from "@segmeter/domain";
 import { type Page, SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
-import * as Layer from "effect/Layer";
 import { readSources } from "../src/index.ts";
 import { notFound } from "./Setting.ts";
 
-const source = (id: string, slug = id): Name.Source => ({ id, slug, name: slug, type: "javascript", enabled: true, labels: [] });
+const source = (id: string, slug = id): Name.Source => ({
+  id,
+  slug,
+  name: slug,
+  type: "javascript",
+  enabled: true,
+  labels: [],
+});
 
 type Answer = Pick<Page<Name.Source>, "rows"> & { readonly next?: string };
 
@@ -26,7 +32,7 @@ const read = (pages: Readonly<Record<string, Answer | SegmentError>>) => {
       return Effect.succeed({ rows: page.rows, next: page.next, totalEntries: undefined, pageSize: 1_000 });
     },
   });
-  return { cursors, result: Effect.provide(readSources, Layer.succeed(SegmentClient, client)) };
+  return { cursors, result: Effect.provideService(readSources, SegmentClient, client) };
 };
 
 describe("readSources", () => {
@@ -54,7 +60,11 @@ describe("readSources", () => {
 
   it.effect("fails when a cursor is repeated", () =>
     Effect.gen(function* () {
-      const { cursors, result } = read({ first: { rows: [], next: "x" }, x: { rows: [], next: "y" }, y: { rows: [], next: "x" } });
+      const { cursors, result } = read({
+        first: { rows: [], next: "x" },
+        x: { rows: [], next: "y" },
+        y: { rows: [], next: "x" },
+      });
       const error = yield* Effect.flip(result);
       assert.include(error.message, "same cursor twice");
       assert.strictEqual(cursors.length, 3);

@@ -4,7 +4,16 @@ import * as fc from "fast-check";
 import type { FlowConfig, Reject } from "../src/index.ts";
 import { isEvenlyPaged, reconcile, type Verdict, type WalkedPage } from "../src/Reconcile.ts";
 import { byKey, keyOf } from "../src/UsageKey.ts";
-import { config, gatesOf, periodEnd, periodStart, sourceCalls, sourceMtu, workspaceCalls, workspaceMtu } from "./Setting.ts";
+import {
+  config,
+  gatesOf,
+  periodEnd,
+  periodStart,
+  sourceCalls,
+  sourceMtu,
+  workspaceCalls,
+  workspaceMtu,
+} from "./Setting.ts";
 
 const lenient: FlowConfig = { ...config, gates: "warn" };
 const quarantine: FlowConfig = { ...config, badRows: "quarantine" };
@@ -26,7 +35,11 @@ const walked = (
   }));
 
 const kept = (verdict: Verdict) => {
-  assert.strictEqual(verdict._tag, "Kept", JSON.stringify(verdict, (_, value) => (typeof value === "bigint" ? String(value) : value)));
+  assert.strictEqual(
+    verdict._tag,
+    "Kept",
+    JSON.stringify(verdict, (_, value) => (typeof value === "bigint" ? String(value) : value)),
+  );
   return (verdict as Extract<Verdict, { _tag: "Kept" }>).kept;
 };
 
@@ -115,7 +128,10 @@ describe("rows that come twice", () => {
 
   it("are refused when the contradiction is with an earlier snapshot that had given way", () => {
     const noon = workspaceCalls(1).snapshot_at + 43_200_000_000;
-    const pages = walked([[workspaceCalls(1)], [workspaceCalls(1, { snapshot_at: noon })], [workspaceCalls(1, { api_calls: 1n })]], 2);
+    const pages = walked(
+      [[workspaceCalls(1)], [workspaceCalls(1, { snapshot_at: noon })], [workspaceCalls(1, { api_calls: 1n })]],
+      2,
+    );
     assert.strictEqual(refused(reconcile(pages, lenient)).reason, "ConflictingRows");
   });
 
@@ -139,7 +155,18 @@ describe("rows that come twice", () => {
 
   it("are folded though another snapshot stands between them", () => {
     const noon = workspaceCalls(1, { snapshot_at: workspaceCalls(1).snapshot_at + 43_200_000_000 });
-    const { rows, warnings } = kept(reconcile(walked([[workspaceCalls(1), noon], [workspaceCalls(1), noon]], 2), config));
+    const { rows, warnings } = kept(
+      reconcile(
+        walked(
+          [
+            [workspaceCalls(1), noon],
+            [workspaceCalls(1), noon],
+          ],
+          2,
+        ),
+        config,
+      ),
+    );
     assert.deepStrictEqual(rows, [noon]);
     assert.deepStrictEqual([...gatesOf(warnings)].sort(), ["repeated-row", "second-snapshot"]);
     assert.include(warnings.find(({ gate }) => gate === "repeated-row")!.message, "2 equal rows");
@@ -290,7 +317,11 @@ describe("fields that the documentation does not know", () => {
 /** The truth: rows unique by key, in key order. */
 const truth = fc
   .uniqueArray(
-    fc.record({ source: fc.constantFrom("a", "b", "c", "d"), day: fc.integer({ min: 1, max: 31 }), figure: fc.bigInt(0n, 2n ** 63n - 1n) }),
+    fc.record({
+      source: fc.constantFrom("a", "b", "c", "d"),
+      day: fc.integer({ min: 1, max: 31 }),
+      figure: fc.bigInt(0n, 2n ** 63n - 1n),
+    }),
     { selector: ({ day, source }) => `${source}/${day}`, maxLength: 40 },
   )
   .map((rows) => rows.map(({ day, figure, source }) => sourceMtu(source, day, { identified: figure })));
@@ -314,7 +345,8 @@ describe("reconcile, for any rows in any order, split into any pages", () => {
         const sent = [...rows];
         if (rows.length > 0) {
           // A copy, as every page is decoded afresh.
-          for (const [which, where] of repeated) sent.splice(where % (sent.length + 1), 0, { ...rows[which % rows.length]! });
+          for (const [which, where] of repeated)
+            sent.splice(where % (sent.length + 1), 0, { ...rows[which % rows.length]! });
         }
         const verdict = reconcile(walked(cutAt(sent, cuts), hasTotal ? rows.length : undefined, 1), config);
         if (hasTotal) assert.strictEqual(verdict._tag, "Kept");
@@ -343,7 +375,8 @@ describe("reconcile, for any rows in any order, split into any pages", () => {
         const row = rows[which % rows.length]!;
         const sent = rows.toSpliced(where % (rows.length + 1), 0, { ...row, anonymous: row.anonymous + 1n });
         const pages = walked(cutAt(sent, cuts), hasTotal ? rows.length : undefined, 1);
-        for (const gates of [config, lenient]) assert.strictEqual(refused(reconcile(pages, gates)).reason, "ConflictingRows");
+        for (const gates of [config, lenient])
+          assert.strictEqual(refused(reconcile(pages, gates)).reason, "ConflictingRows");
       }),
     );
   });

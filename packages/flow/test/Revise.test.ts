@@ -37,7 +37,10 @@ describe("revise", () => {
   it("tells the sources of one day apart", () => {
     const held = ["a", "b"].map((source) => sourceMtu(source, 1, { observed_at: first }));
     const fetched = [sourceMtu("a", 1), sourceMtu("b", 1, { identified: 6n })];
-    assert.deepStrictEqual(revise(held, fetched, second).rows.map((row) => row.observed_at), [first, second]);
+    assert.deepStrictEqual(
+      revise(held, fetched, second).rows.map((row) => row.observed_at),
+      [first, second],
+    );
   });
 });
 
@@ -65,7 +68,10 @@ describe("revise, for any two captures", () => {
 
         assert.deepStrictEqual(revised.rows.map(unstamped), fetched);
         const same = after.map((of) => before.some((old) => JSON.stringify(plain(old)) === JSON.stringify(plain(of))));
-        assert.deepStrictEqual(revised.rows.map((one) => one.observed_at === first), same);
+        assert.deepStrictEqual(
+          revised.rows.map((one) => one.observed_at === first),
+          same,
+        );
         assert.strictEqual(revised.superseded, before.length - same.filter(Boolean).length);
         assert.deepStrictEqual(revise(revised.rows, fetched, second + 1), { rows: revised.rows, superseded: 0 });
       }),

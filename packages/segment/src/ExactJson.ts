@@ -31,7 +31,9 @@ export const parseExactly = (
   const rows = rowsOf(body);
   if (!Array.isArray(rows)) return body;
   const hasNumber = rows.some(
-    (row) => Predicate.isObject(row) && Object.keys(row).some((key) => fields.has(key) && typeof row[key as keyof typeof row] === "number"),
+    (row) =>
+      Predicate.isObject(row) &&
+      Object.keys(row).some((key) => fields.has(key) && typeof row[key as keyof typeof row] === "number"),
   );
   return hasNumber ? parseKeepingNumbers(text, fields) : body;
 };

@@ -70,7 +70,9 @@ const reasonOf = (status: number, message: string, field: string, ordered: boole
     case 413:
       return new TooLarge();
     case 422:
-      return new InvalidRequest({ field: field === "" && message.includes("pagination.count") ? "pagination.count" : field });
+      return new InvalidRequest({
+        field: field === "" && message.includes("pagination.count") ? "pagination.count" : field,
+      });
     default:
       return new UnexpectedStatus({ status });
   }

@@ -10,7 +10,10 @@ import type { OrderedWait, RateSignal } from "./RateSignal.ts";
 import { RateWindow, type Sent } from "./RateWindow.ts";
 
 export interface RateBudget {
-  /** Waits for its turn. Every request that was let through must be reported by one of the three calls below. */
+  /**
+   * Waits for its turn; that much can be interrupted. Every request that was let through must be reported by one of the three calls
+   * below, once: whoever passes sees to it that no interruption comes between.
+   */
   readonly pass: Effect.Effect<Sent>;
   readonly succeeded: (sent: Sent, signal: RateSignal) => Effect.Effect<void>;
   /** `backOffMs` is the pause where the service named none. */
@@ -38,28 +41,40 @@ export const makeRateBudget = (requestsPerMinute: number | undefined): Effect.Ef
         yield* Deferred.succeed(woken, undefined);
       });
 
+    /** When the next request may be sent; undefined for "when an answer has come". */
+    const dueAt = (now: number): number | undefined => {
+      const next = window.nextAt(now);
+      return next === undefined ? undefined : Math.max(next, notBefore);
+    };
+
+    /** Ends when a request may be sent. */
     const wait = Effect.gen(function* () {
+      const since = yield* Clock.currentTimeMillis;
       while (true) {
         const now = yield* Clock.currentTimeMillis;
-        const next = window.nextAt(now);
-        const at = next === undefined ? undefined : Math.max(next, notBefore);
-        if (at !== undefined && at <= now) return now;
+        const at = dueAt(now);
+        if (at !== undefined && at <= now) return void (throttledMs += now - since);
         const news = Deferred.await(answered);
         yield* at === undefined ? news : Effect.raceFirst(Effect.sleep(Math.ceil(at - now)), news);
       }
     });
 
     const pass = Effect.gen(function* () {
-      const since = yield* Clock.currentTimeMillis;
-      const now = yield* wait;
-      throttledMs += now - since;
-      // An even distance is measured from when this one was due, or else the lateness of timers would add up.
-      notBefore = Math.max(notBefore, now - Math.min(intervalMs / 10, 20)) + intervalMs;
-      return window.sent(now);
+      while (true) {
+        yield* Effect.interruptible(turn.withPermit(wait));
+        const now = yield* Clock.currentTimeMillis;
+        const at = dueAt(now);
+        // The turn was given back before it was used, so that no interruption can lose it; another may have been quicker.
+        if (at === undefined || at > now) continue;
+        // An even distance is measured from when this one was due, or else the lateness of timers would add up.
+        const isOnTime = now - notBefore <= Math.min(intervalMs / 10, 20);
+        notBefore = (isOnTime ? notBefore : now) + intervalMs;
+        return window.sent(now);
+      }
     });
 
     return {
-      pass: turn.withPermit(pass),
+      pass: Effect.uninterruptible(pass),
       succeeded: (sent, signal) => report((now) => window.succeeded(sent, now, signal)),
       refused: (sent, ordered, backOffMs) => report((now) => window.refused(sent, now, ordered, backOffMs)),
       lost: (sent) => report(() => window.lost(sent)),

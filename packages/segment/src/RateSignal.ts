@@ -24,7 +24,11 @@ export interface RateSignal {
  * `nowMs`: the local clock when the headers came. Dates are measured against the response's own `Date`, when it has one, if the
  * clocks differ by more than the second that both are rounded to.
  */
-export const readRateSignal = (headers: Headers.Headers, msBeforeNext: number | undefined, nowMs: number): RateSignal => {
+export const readRateSignal = (
+  headers: Headers.Headers,
+  msBeforeNext: number | undefined,
+  nowMs: number,
+): RateSignal => {
   const date = parseDate(headers["date"]);
   const serviceNow = date !== undefined && Math.abs(date - nowMs) > 2_000 ? date : nowMs;
   const reset = parseDate(headers["x-ratelimit-reset"]);

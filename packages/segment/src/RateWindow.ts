@@ -3,12 +3,13 @@
  * neither waits nor sends. All times are milliseconds of the local clock.
  *
  * The service counts requests in windows of a length it does not publish, and reports dates in whole seconds. So the limit is
- * taken from the headers (or, where there are none, from the first refusal), the length is narrowed down from what the answers
- * say, and then no more than the limit is sent in any stretch of that length: that fits windows which start with a request,
- * windows on the clock, and sliding ones alike. Where too little is known, a single request goes ahead and the others wait for
- * its answer, so that a wrong guess costs one refusal.
+ * taken from the headers (or, where there are none, from what was let through before a refusal), the length is narrowed down from
+ * what the answers say, and then no more than the limit is sent in any stretch of that length: that fits windows which start with a
+ * request, windows on the clock, and sliding ones alike. Where too little is known, a single request goes ahead and the others wait
+ * for its answer, so that a wrong guess costs one refusal.
  */
 import type { OrderedWait, RateSignal } from "./RateSignal.ts";
+import { RoundTrips } from "./RoundTrips.ts";
 import { estimate, type LengthBounds, narrow } from "./WindowLength.ts";
 
 /** A request that was sent. */
@@ -22,6 +23,13 @@ interface Report {
   readonly remaining: number;
   /** When the window ends, at the earliest; the date that says so is cut to whole seconds. */
   readonly endsFrom: number | undefined;
+}
+
+/** The first refusal of a window. */
+interface Refusal {
+  readonly sentAt: number;
+  readonly now: number;
+  readonly wait: OrderedWait | undefined;
 }
 
 const unreported: RateSignal = { consumed: undefined, remaining: undefined, resetIn: undefined, wait: undefined };
@@ -38,7 +46,7 @@ export class RateWindow {
   #lengthIsProven = false;
   #report: Report | undefined;
   #pausedUntil = 0;
-  /** Refusals since the last success. */
+  /** Refusals since the last success, those of one pause counted once. */
   #refusals = 0;
   /** The next request goes ahead of the others. */
   #probeNext = true;
@@ -46,8 +54,14 @@ export class RateWindow {
   #probe: Sent | undefined;
   /** The first request of the service's current window, as far as it is known. */
   #windowFirst: Sent | undefined;
-  /** Requests counted since the last refusal. */
+  /** Without headers: requests let through since the last window that was overrun. */
   #stretch = 0;
+  /** Without headers: the first refusal of that window, until what was let through before it is known. */
+  #overrun: Refusal | undefined;
+  /** Without headers: whole windows that went well, the number after which one more request is tried, and what is held to be safe. */
+  #quiet = 0;
+  #patience = 3;
+  #safeLimit: number | undefined;
   readonly #roundTrips = new RoundTrips();
 
   /** When the next request may be sent: `now` for at once, a later time, or undefined for "when an answer has come". */
@@ -82,14 +96,16 @@ export class RateWindow {
     const end = this.#length === undefined ? report.endsFrom + 1_000 : report.endsFrom;
     if (now < end) return end;
     this.#report = undefined;
-    this.#probeNext = !this.#lengthIsProven;
+    this.#probeNext = true;
     return now;
   }
 
   sent(now: number): Sent {
+    if (this.#overrun !== undefined) this.#learnLimit(this.#overrun);
     const sent = { at: now };
     const startsWindow = this.#windowFirst !== undefined && this.#oldestOfWindow() === this.#windowFirst;
     if (this.#probeNext || (startsWindow && !this.#lengthIsProven)) this.#probe = sent;
+    if (startsWindow) this.#raiseLimit(now);
     if (startsWindow || this.#windowFirst === undefined) this.#windowFirst = sent;
     this.#probeNext = false;
     this.#inFlight++;
@@ -152,34 +168,64 @@ export class RateWindow {
   /** The service refused. Returns for how long nothing is sent. `backOff` counts where the service named no time. */
   refused(sent: Sent, now: number, wait: OrderedWait | undefined, backOff: number): number {
     this.#inFlight--;
-    this.#refusals++;
+    this.#stretch--;
     const position = this.#counted.lastIndexOf(sent);
     if (position >= 0) this.#counted.splice(position, 1);
     // Stragglers of one refusal say the same again; only the first is new.
-    if (now >= this.#pausedUntil) this.#learnFromRefusal(sent, position, now, wait);
+    if (now >= this.#pausedUntil) {
+      this.#refusals++;
+      const refusal = { sentAt: sent.at, now, wait };
+      if (!this.#limitIsReported) this.#overrun ??= refusal;
+      // A request beyond the limit that was safe so far says nothing of the length.
+      if (this.#limit !== undefined && this.#safeLimit === undefined) {
+        this.#learnLength(refusal, this.#counted[position - this.#limit]);
+      }
+    }
     this.#report = undefined;
     this.#probe = undefined;
     this.#probeNext = true;
     this.#windowFirst = undefined;
-    this.#stretch = 0;
     // A service that again and again orders no wait worth the name is asked less and less often.
     const least = this.#refusals === 1 ? 1 : Math.min(10 * 2 ** this.#refusals, 1_000);
-    const pause = Math.max(wait === undefined ? backOff : wait.atMost, least);
-    this.#pausedUntil = Math.max(this.#pausedUntil, now + pause);
+    const ordered = wait?.atMost ?? backOff * Math.min(2 ** (this.#refusals - 1), 10);
+    this.#pausedUntil = Math.max(this.#pausedUntil, now + Math.max(ordered, least));
     return this.#pausedUntil - now;
   }
 
-  #learnFromRefusal(sent: Sent, position: number, now: number, wait: OrderedWait | undefined): void {
-    if (!this.#limitIsReported && this.#stretch > 1) {
-      // Without headers, what was counted before the refusal is the limit.
-      const after = this.#counted.length - position;
-      const counted = Math.max(1, this.#stretch - 1 - after);
-      this.#limit = this.#limit === undefined ? counted : Math.min(this.#limit, counted);
+  /** Without headers, the limit is what was let through before the service refused, once all answers to it have come. */
+  #learnLimit(overrun: Refusal): void {
+    this.#overrun = undefined;
+    const counted = this.#stretch;
+    this.#stretch = 0;
+    this.#quiet = 0;
+    if (this.#safeLimit !== undefined) {
+      this.#limit = this.#safeLimit;
+      this.#safeLimit = undefined;
+      this.#patience *= 4;
+      return;
     }
-    if (this.#limit === undefined) return;
-    const start = this.#counted[position - this.#limit];
+    const first = this.#counted.at(-counted);
+    if (counted <= 0 || first === undefined || counted >= (this.#limit ?? Infinity)) return;
+    // A sliding window soon has room again, but for a few: that says nothing of the limit.
+    const span = overrun.sentAt - first.at + (overrun.wait?.atMost ?? Infinity);
+    if (this.#length !== undefined && span < estimate(this.#length) / 2) return;
+    this.#limit = counted;
+    this.#length = undefined;
+    this.#learnLength(overrun, first);
+  }
+
+  /** What was let through may have been less than the limit: after some windows without a refusal, more is tried. */
+  #raiseLimit(now: number): void {
+    if (this.#limitIsReported || this.#limit === undefined || this.#length === undefined) return;
+    if (now - this.#windowFirst!.at > 1.5 * estimate(this.#length) || ++this.#quiet < this.#patience) return;
+    const safe = this.#limit;
+    this.#limit += this.#safeLimit === undefined ? 1 : 2 * (safe - this.#safeLimit);
+    this.#safeLimit = safe;
+  }
+
+  #learnLength({ now, sentAt, wait }: Refusal, start: Sent | undefined): void {
     if (start === undefined) return;
-    const gone = sent.at - start.at;
+    const gone = sentAt - start.at;
     const { atLeast, atMost } = wait ?? { atLeast: 1, atMost: 1_000 };
     this.#learn({
       atLeast: gone + atLeast,
@@ -193,19 +239,5 @@ export class RateWindow {
     const before = this.#length;
     this.#length = narrow(before, { ...bounds, atLeast: Math.max(1, bounds.atLeast) });
     if (before === undefined || estimate(before) < estimate(this.#length)) this.#lengthIsProven = false;
-  }
-}
-
-/** How much the time that answers take varies, over the last 32 of them. */
-class RoundTrips {
-  readonly #times: Array<number> = [];
-
-  add(ms: number): void {
-    this.#times.push(ms);
-    if (this.#times.length > 32) this.#times.shift();
-  }
-
-  get spread(): number {
-    return this.#times.length === 0 ? 0 : Math.max(...this.#times) - Math.min(...this.#times);
   }
 }

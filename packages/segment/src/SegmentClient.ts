@@ -108,7 +108,8 @@ const makeSegmentClient = (config: SegmentConfig) =>
           path: "/sources",
           query: query(size, cursor),
           parse: JSON.parse,
-          decode: (body) => Option.map(decodeSources(body, size), (page) => ({ ...page, rows: page.rows.map(toSource) })),
+          decode: (body) =>
+            Option.map(decodeSources(body, size), (page) => ({ ...page, rows: page.rows.map(toSource) })),
         }),
       );
 
@@ -121,7 +122,13 @@ const makeSegmentClient = (config: SegmentConfig) =>
       decode: (body) => Option.map(decodeWorkspace(body), ({ data }) => data.workspace),
     });
 
-    return SegmentClient.of({ workspace, sourcesPage, usagePage, throttledMs: budget.throttledMs, serviceClock: http.serviceClock });
+    return SegmentClient.of({
+      workspace,
+      sourcesPage,
+      usagePage,
+      throttledMs: budget.throttledMs,
+      serviceClock: http.serviceClock,
+    });
   });
 
 const decodePage = <Row extends Schema.Codec<unknown, unknown>>(listKey: string, row: Row) => {

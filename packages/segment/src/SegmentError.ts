@@ -117,7 +117,8 @@ const hints: { readonly [Tag in SegmentReason["_tag"]]: string } = {
   NotFound: "The service has nothing here; check --api-url if every request says so.",
   TooLarge: "Use a smaller --page-size.",
   InvalidRequest: "The service refused the request; check the month, and --page-size.",
-  RateLimited: "Other programs may be using up the token's limit; run the command again later, or lower --requests-per-minute.",
+  RateLimited:
+    "Other programs may be using up the token's limit; run the command again later, or lower --requests-per-minute.",
   Unavailable: later,
   UnexpectedStatus: report,
   Unreachable: "Check the network, the proxy and --api-url, then run the command again. What was committed is kept.",

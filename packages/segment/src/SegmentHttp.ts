@@ -10,7 +10,7 @@ import * as Option from "effect/Option";
 import * as Redacted from "effect/Redacted";
 import * as Schedule from "effect/Schedule";
 import * as Schema from "effect/Schema";
-import * as HttpClient from "effect/http/HttpClient";
+import type * as HttpClient from "effect/http/HttpClient";
 import type * as HttpClientError from "effect/http/HttpClientError";
 import * as HttpClientRequest from "effect/http/HttpClientRequest";
 import type * as HttpClientResponse from "effect/http/HttpClientResponse";
@@ -18,8 +18,9 @@ import { CallTally } from "./CallTally.ts";
 import { explain, failureOf } from "./Failure.ts";
 import type { RateBudget } from "./RateBudget.ts";
 import { parseDate, readRateSignal } from "./RateSignal.ts";
+import type { Sent } from "./RateWindow.ts";
 import type { SegmentConfig } from "./SegmentConfig.ts";
-import { BrokenBody, SegmentError, segmentError, TimedOut, UnexpectedBody, Unreachable } from "./SegmentError.ts";
+import { BrokenBody, type SegmentError, segmentError, TimedOut, UnexpectedBody, Unreachable } from "./SegmentError.ts";
 
 export interface Get<A> {
   /** For messages, such as `GET /usage/mtu/daily 2024-01`. */
@@ -44,7 +45,11 @@ export interface SegmentHttp {
 }
 
 /** Shape: a whole answer, decoded. Memory: one body. Errors: `SegmentError`, after all tries. */
-export const makeSegmentHttp = (config: SegmentConfig, client: HttpClient.HttpClient, budget: RateBudget): SegmentHttp => {
+export const makeSegmentHttp = (
+  config: SegmentConfig,
+  client: HttpClient.HttpClient,
+  budget: RateBudget,
+): SegmentHttp => {
   let serviceClock: ServiceClock | undefined;
 
   const prepared = (path: string, query: Readonly<Record<string, string>>) =>
@@ -54,53 +59,54 @@ export const makeSegmentHttp = (config: SegmentConfig, client: HttpClient.HttpCl
       HttpClientRequest.setHeaders({ accept: "application/vnd.segment.v1+json", "user-agent": config.userAgent }),
     );
 
-  const attempt = Effect.fnUntraced(function* <A>(request: Get<A>, tries: { count: number }) {
-    const { operation } = request;
-    const sent = yield* budget.pass;
-    (yield* CallTally).count(tries.count++ > 0);
-
-    const { failure, text } = yield* Effect.gen(function* () {
-      const response = yield* client
-        .execute(prepared(request.path, request.query))
-        .pipe(Effect.mapError((error) => unreachable(operation, error)));
-      const ok = response.status === 200;
-      const body = yield* response.text.pipe(
-        Effect.mapError(() => segmentError(operation, new BrokenBody(), "The answer broke off.")),
-        // A refusal stands whether or not its explanation can be read.
-        (read) => (ok ? read : Effect.orElseSucceed(read, () => "")),
-      );
-      return yield* received(response, body);
-    }).pipe(
-      Effect.timeoutOrElse({
-        duration: config.timeoutMs,
-        orElse: () => Effect.fail(timedOut(operation, config.timeoutMs)),
-      }),
-      Effect.onError(() => budget.lost(sent)),
+  /** Sends, and reads the body. A refusal stands whether or not its explanation can be read. */
+  const exchange = Effect.fnUntraced(function* <A>({ operation, path, query }: Get<A>) {
+    const response = yield* client
+      .execute(prepared(path, query))
+      .pipe(Effect.mapError((error) => unreachable(operation, error)));
+    const body = yield* response.text.pipe(
+      Effect.mapError(() => segmentError(operation, new BrokenBody(), "The answer broke off.")),
+      (read) => (response.status === 200 ? read : Effect.orElseSucceed(read, () => "")),
     );
-    if (failure !== undefined) return yield* failure;
-    return yield* decoded(request, text);
+    return { response, body };
+  });
 
-    function received(response: HttpClientResponse.HttpClientResponse, body: string) {
-      return Effect.gen(function* () {
-        const ok = response.status === 200;
-        const explanation = ok ? undefined : explain(body, redact);
-        const now = yield* Clock.currentTimeMillis;
-        const serviceMs = parseDate(response.headers["date"]);
-        if (serviceMs !== undefined) serviceClock = { serviceMs, localMs: now };
-        const signal = readRateSignal(response.headers, explanation?.msBeforeNext, now);
-        if (explanation === undefined) {
-          yield* budget.succeeded(sent, signal);
-          return { failure: undefined, text: body };
-        }
-        const orders = response.status === 429 || response.headers["retry-after"] !== undefined;
-        const wait = orders ? signal.wait : undefined;
-        const failure = failureOf(operation, response.status, explanation, wait !== undefined);
-        yield* failure.reason._tag === "RateLimited"
-          ? budget.refused(sent, wait, config.backoffMs * 4)
-          : budget.succeeded(sent, signal);
-        return { failure, text: "" };
-      });
-    }
+  const attempt = <A>(request: Get<A>, tries: { count: number }) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const sent = yield* budget.pass;
+        (yield* CallTally).count(tries.count++ > 0);
+        const timeOut = () => Effect.fail(timedOut(request.operation, config.timeoutMs));
+        const { body, response } = yield* exchange(request).pipe(
+          Effect.timeoutOrElse({ duration: config.timeoutMs, orElse: timeOut }),
+          restore,
+          Effect.onError(() => budget.lost(sent)),
+        );
+        yield* received(request.operation, sent, response, body);
+        return yield* decoded(request, body);
+      }),
+    );
+
+  /** Tells the budget what the answer says of it. Fails with what else it says. */
+  const received = Effect.fnUntraced(function* (
+    operation: string,
+    sent: Sent,
+    response: HttpClientResponse.HttpClientResponse,
+    body: string,
+  ) {
+    const now = yield* Clock.currentTimeMillis;
+    const serviceMs = parseDate(response.headers["date"]);
+    if (serviceMs !== undefined) serviceClock = { serviceMs, localMs: now };
+    const explanation = response.status === 200 ? undefined : explain(body, redact);
+    const signal = readRateSignal(response.headers, explanation?.msBeforeNext, now);
+    if (explanation === undefined) return yield* budget.succeeded(sent, signal);
+    const orders = response.status === 429 || response.headers["retry-after"] !== undefined;
+    const wait = orders ? signal.wait : undefined;
+    const failure = failureOf(operation, response.status, explanation, wait !== undefined);
+    yield* failure.reason._tag === "RateLimited"
+      ? budget.refused(sent, wait, config.backoffMs * 4)
+      : budget.succeeded(sent, signal);
+    return yield* failure;
   });
 
   /** The service may repeat what it was sent. */
@@ -119,7 +125,11 @@ export const makeSegmentHttp = (config: SegmentConfig, client: HttpClient.HttpCl
           const { message } = explain(text, redact);
           const said = message === "" ? "" : ` It said: ${JSON.stringify(message)}.`;
           return Effect.fail(
-            segmentError(request.operation, new UnexpectedBody(), `The answer is JSON, but not the documented body.${said}`),
+            segmentError(
+              request.operation,
+              new UnexpectedBody(),
+              `The answer is JSON, but not the documented body.${said}`,
+            ),
           );
         },
         onSome: Effect.succeed,
@@ -139,8 +149,8 @@ export const makeSegmentHttp = (config: SegmentConfig, client: HttpClient.HttpCl
       Effect.suspend(() => {
         const tries = { count: 0 };
         return attempt(request, tries).pipe(
-        Effect.retry({ while: isOrdered, times: config.maxOrderedWaits }),
-        Effect.retry({ while: (error) => error.reason.isRetryable && !isOrdered(error), schedule: backOff }),
+          Effect.retry({ while: isOrdered, times: config.maxOrderedWaits }),
+          Effect.retry({ while: (error) => error.reason.isRetryable && !isOrdered(error), schedule: backOff }),
         );
       }),
   };
@@ -163,7 +173,9 @@ const systemCode = (error: unknown): string => {
   for (let cause = error, depth = 0; cause !== undefined && cause !== null && depth < 8; depth++) {
     const found = decodeCode(cause);
     if (Option.isSome(found)) return found.value.code;
-    cause = (cause as { readonly cause?: unknown; readonly reason?: unknown }).cause ?? (cause as { readonly reason?: unknown }).reason;
+    cause =
+      (cause as { readonly cause?: unknown; readonly reason?: unknown }).cause ??
+      (cause as { readonly reason?: unknown }).reason;
   }
   return "";
 };

@@ -15,7 +15,9 @@ const Count = Schema.String.check(
 ).pipe(
   Schema.decodeTo(
     Schema.BigInt.check(
-      Schema.isLessThanOrEqualToBigInt(2n ** 63n - 1n, { message: "a count beyond 2^63 − 1, which cannot be kept exactly" }),
+      Schema.isLessThanOrEqualToBigInt(2n ** 63n - 1n, {
+        message: "a count beyond 2^63 − 1, which cannot be kept exactly",
+      }),
     ),
     SchemaTransformation.bigintFromString,
   ),
@@ -30,7 +32,9 @@ const Seconds = Schema.Int.check(
 );
 
 const SourceId = Schema.String.check(
-  Schema.makeFilter((text: string) => text !== "" && text.length <= 200, { message: "a source id that is empty or too long" }),
+  Schema.makeFilter((text: string) => text !== "" && text.length <= 200, {
+    message: "a source id that is empty or too long",
+  }),
 );
 
 const mtu = {
@@ -89,7 +93,9 @@ export const decodeWireRow = (dataset: DatasetName): ((row: unknown) => Result.R
     const { periodEnd, periodStart, sourceId, timestamp } = decoded.success;
     const instant = instantOf(timestamp);
     if (Option.isNone(instant)) {
-      return Result.fail(`a timestamp that is no ISO-8601 instant to the microsecond (${JSON.stringify(timestamp.slice(0, 80))})`);
+      return Result.fail(
+        `a timestamp that is no ISO-8601 instant to the microsecond (${JSON.stringify(timestamp.slice(0, 80))})`,
+      );
     }
     return Result.succeed({
       sourceId,

@@ -14,6 +14,7 @@ const silent: RateSignal = {
   resetIn: undefined,
   wait: undefined,
 };
+const plenty: RateSignal = { ...silent, consumed: 100, remaining: 900 };
 const exactly = (ms: number) => ({ atLeast: ms, atMost: ms });
 
 /** Somewhere in 2024, and not at the start of a second. */
@@ -77,12 +78,12 @@ describe("the rate budget", () => {
     Effect.gen(function* () {
       const { budget, call, passed, times } = yield* setUp();
       yield* call;
-      yield* budget.succeeded(passed[0]!.sent, silent);
+      yield* budget.succeeded(passed[0]!.sent, plenty);
       for (let count = 0; count < 3; count++) yield* call;
       assert.deepStrictEqual(times(), [0, 0, 0, 0]);
       yield* pass(100);
       yield* budget.refused(passed[1]!.sent, exactly(5_000), 1);
-      yield* budget.succeeded(passed[2]!.sent, silent);
+      yield* budget.succeeded(passed[2]!.sent, plenty);
       for (let count = 0; count < 5; count++) yield* call;
       yield* pass(4_995);
       assert.strictEqual(passed.length, 4);
@@ -90,7 +91,7 @@ describe("the rate budget", () => {
       assert.deepStrictEqual(times().slice(4), [5_100]);
       yield* pass(1_000);
       assert.strictEqual(passed.length, 5);
-      yield* budget.succeeded(passed[4]!.sent, silent);
+      yield* budget.succeeded(passed[4]!.sent, plenty);
       yield* pass(5);
       assert.strictEqual(passed.length, 9);
     }),
@@ -184,8 +185,7 @@ describe("the user's ceiling", () => {
       yield* budget.succeeded(passed[0]!.sent, silent);
       while (passed.length < calls) yield* pass(interval / 7, interval / 7);
       const times = passed.map(({ at }) => at);
-      for (const [at, time] of times.slice(1).entries())
-        assert.isAtLeast(time - times[at]!, interval - 20 - 1);
+      for (const [at, time] of times.slice(1).entries()) assert.isAtLeast(time - times[at]!, interval - 20 - 1);
       // Nor is it slower than asked for, but for the steps of the clock.
       assert.isAtMost(times.at(-1)! - times[0]!, (calls - 1) * (interval + 1) + interval / 7);
     }),
@@ -275,7 +275,7 @@ describe("many fibers at once", () => {
       yield* pass(30);
       const gone = fibers.filter((_, index) => index % 7 === 3);
       yield* Effect.forEach(gone, Fiber.interrupt);
-      for (let count = 0; count < 100 && fibers.some((one) => one.pollUnsafe() === undefined); turn++)
+      for (let count = 0; count < 100 && fibers.some((one) => one.pollUnsafe() === undefined); count++)
         yield* pass(100, 10);
       for (const fiber of fibers) assert.isDefined(fiber.pollUnsafe());
       assert.isAtLeast(done, fibers.length - gone.length);

@@ -11,6 +11,8 @@ export interface Service {
   readonly kind: "first-request" | "aligned" | "sliding";
   /** Whether successes carry the X-RateLimit headers. */
   readonly headers: boolean;
+  /** Whether a date is cut to whole seconds, or rounded up to them. */
+  readonly dates?: "cut" | "up";
   readonly refusal: "milliseconds" | "seconds" | "date" | "nothing";
   /** Requests of somebody else, at these times. */
   readonly others?: ReadonlyArray<number>;
@@ -21,7 +23,9 @@ export interface Outcome {
   readonly refusedAt: ReadonlyArray<number>;
 }
 
-const floorSecond = (ms: number): number => Math.floor(ms / 1_000) * 1_000;
+/** The moment that a date says, which has whole seconds only. */
+const dated = ({ dates }: Service, ms: number): number =>
+  (dates === "up" ? Math.ceil(ms / 1_000) : Math.floor(ms / 1_000)) * 1_000;
 
 /** Counts requests as the kinds of window do. */
 const makeCounter = ({ kind, limit, windowMs }: Service) => {
@@ -92,7 +96,7 @@ export const simulate = (options: {
 
   const arrive = (sent: Sent, at: number): void => {
     const { allowed, consumed, end } = count(at);
-    const reset = floorSecond(end);
+    const reset = dated(service, end);
     schedule(at + latency(), (now) => {
       inFlight--;
       if (allowed) {
@@ -132,7 +136,7 @@ const waitOf = (service: Service, end: number, at: number, now: number): Ordered
       return { atLeast: ms - 1_000, atMost: ms };
     }
     case "date": {
-      const ms = floorSecond(end) - now;
+      const ms = dated(service, end) - now;
       return { atLeast: Math.max(0, ms), atMost: ms + 1_000 };
     }
     case "nothing":

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import { sinkNames } from "../Sinks.ts";
-import { Incomplete } from "./ExitCode.ts";
+import { exitCodeOfRun, Incomplete } from "./ExitCode.ts";
 import * as Flags from "./Flags.ts";
 import { makeRunReport } from "./RunReport.ts";
 import { clockSettings, monthOf, serviceSettings } from "./ServiceSettings.ts";
@@ -72,6 +72,7 @@ export const backfill = Command.make(
           config: { ...flowDefaults, concurrency, settleDays, badRows, gates, refresh },
           pageSize,
           dryRun,
+          exitCode: exitCodeOfRun,
         },
         report.onFinish,
       ).pipe(Effect.provideService(Listener, report.onEvent));

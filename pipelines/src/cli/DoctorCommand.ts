@@ -46,7 +46,8 @@ export const doctor = Command.make(
     }
     const clock = yield* clockSettings(settings.success.apiUrl);
     const { layerUndici } = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpClient"));
-    const service = SegmentClient.layer(settings.success).pipe(Layer.provide(layerUndici));
+    // Somebody waits for the answer, and that it takes many tries is one.
+    const service = SegmentClient.layer({ ...settings.success, maxTries: 3 }).pipe(Layer.provide(layerUndici));
     const found = yield* serviceFindings(settings.success).pipe(Effect.provide(Layer.mergeAll(service, clock)));
     findings.push(...(yield* Effect.forEach(found.findings, say)));
     if (found.refused) return yield* Effect.fail(new TokenRefused());

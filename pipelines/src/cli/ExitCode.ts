@@ -3,6 +3,8 @@
  */
 import type { SinkError } from "@segmeter/domain";
 import type { SegmentError } from "@segmeter/segment";
+import * as Exit from "effect/Exit";
+import * as Option from "effect/Option";
 import type { UsageError } from "./UsageError.ts";
 
 export const exitCodes = {
@@ -16,6 +18,9 @@ export const exitCodes = {
   interrupted: 130,
   terminated: 143,
 } as const;
+
+/** The code for an interruption; SIGTERM, when it comes, sets its own. */
+export const interruption: { code: number } = { code: exitCodes.interrupted };
 
 /** A command that came to its end, but not to all of its purpose. Its words are out already. */
 export class Incomplete {
@@ -60,4 +65,11 @@ export const exitCodeOf = (error: CommandError): number => {
           return exitCodes.incomplete;
       }
   }
+};
+
+/** The code that a run's command will end with. `failed`: partitions that failed. */
+export const exitCodeOfRun = (exit: Exit.Exit<void, CommandError>, failed: number): number => {
+  if (Exit.isSuccess(exit)) return failed === 0 ? exitCodes.done : exitCodes.incomplete;
+  if (Exit.hasInterrupts(exit)) return interruption.code;
+  return Option.match(Exit.findErrorOption(exit), { onNone: () => exitCodes.incomplete, onSome: exitCodeOf });
 };

@@ -12,6 +12,7 @@ import { version } from "../Version.ts";
 import { backfill } from "./BackfillCommand.ts";
 import { doctor } from "./DoctorCommand.ts";
 import { type CommandError, exitCodeOf, exitCodes } from "./ExitCode.ts";
+import { isReaderGone } from "./Output.ts";
 import { query } from "./QueryCommand.ts";
 import { simulate } from "./SimulateCommand.ts";
 import { status } from "./StatusCommand.ts";
@@ -50,6 +51,7 @@ export const main = (args: ReadonlyArray<string>) =>
         ? Effect.succeed(code)
         : Effect.as(Console.error(`segmeter: ${withoutToken(error.message)}`), code);
     }),
+    Effect.catchDefect((defect) => (isReaderGone(defect) ? Effect.succeed(exitCodes.done) : Effect.die(defect))),
     Effect.provideService(CliOutput.Presenter, presenter),
     // Nothing is logged, so there is no level to set.
     Effect.provideService(

@@ -9,7 +9,7 @@ import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +42,9 @@ export const query = Command.make(
   Effect.fn("query")(function* ({ dataDir, format, sink, sql }) {
     if (format === "parquet" && process.stdout.isTTY) {
       return yield* usageError("Parquet is nothing for a terminal.", "Redirect it to a file: > result.parquet");
+    }
+    if (!existsSync(dataDir)) {
+      return yield* usageError(`There is no data directory ${dataDir}.`, "Name it with --data-dir, or make one: segmeter backfill.");
     }
     const { openQuery, toJson } = yield* Effect.promise(() => import("@segmeter/duckdb"));
     yield* Effect.scoped(

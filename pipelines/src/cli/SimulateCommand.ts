@@ -72,7 +72,7 @@ export const simulate = Command.make(
           latencyMs: given.latency,
           ...(rateLimit === undefined ? {} : { rateLimit }),
           ...(Option.isSome(given.now) ? { now: given.now.value } : {}),
-        }).pipe(Effect.mapError((error) => usageError(`The simulator can't start: ${error.hint}.`, "Check its flags; --port 0 takes any free port.")));
+        }).pipe(Effect.mapError((error) => usageError(`The simulator can't start: ${error.hint.replaceAll(/\s*\n\s*/g, " ")}.`, "Check its flags; --port 0 takes any free port.")));
         for (const fault of faults) simulator.faults.add(fault);
         const [first] = simulator.workspaces;
         yield* given.json
