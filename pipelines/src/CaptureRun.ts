@@ -2,7 +2,7 @@
  * The run that every capturing command is: who the token belongs to, what is held, the plan, the work, and the book-keeping around
  * it. `backfill` is this with a range of months.
  */
-import { type DatasetName, now, type Run, type Sink, type SinkError, UsageMonth } from "@segmeter/domain";
+import { type DatasetName, now, type Run, type Sink, type SinkError, type UsageMonth } from "@segmeter/domain";
 import {
   type FlowConfig,
   type FatalError,

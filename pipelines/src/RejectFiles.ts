@@ -1,7 +1,7 @@
 /**
  * Rejected rows as files: `rejects/<dataset>/workspace_id=<id>/usage_month=<month>/<capture>.ndjson`, one JSON object a line.
  */
-import { Capture, fromSystemError, UsageMonth } from "@segmeter/domain";
+import { type Capture, fromSystemError, UsageMonth } from "@segmeter/domain";
 import { Rejects } from "@segmeter/flow";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";

@@ -152,7 +152,11 @@ const placeOf = (row: PlainRow): string =>
 
 /** Rows as the service told them: without when they were observed. */
 export const figuresOf = (rows: ReadonlyArray<PlainRow>): ReadonlyArray<PlainRow> =>
-  inOrder(rows.map(({ observed_at: _, ...figures }) => figures));
+  inOrder(rows.map((row) => without(row, "observed_at")));
+
+/** The row without some of its columns. */
+export const without = (row: PlainRow, ...columns: ReadonlyArray<string>): PlainRow =>
+  Object.fromEntries(Object.entries(row).filter(([name]) => !columns.includes(name)));
 
 /** Everything that a test can say about which part of the truth should be held. */
 export interface Expected {
@@ -204,7 +208,7 @@ export const fingerprint = async (directory: string): Promise<Readonly<Record<st
 export const expectedFiles = (workspaceId: string, months: ReadonlyArray<string>): ReadonlyArray<string> =>
   [
     "segmeter.duckdb",
-    ...byWorkspace.keys().map((table) => `parquet/${table}/workspace_id=${workspaceId}/data.parquet`),
+    ...[...byWorkspace].map((table) => `parquet/${table}/workspace_id=${workspaceId}/data.parquet`),
     ...[...Object.values(tableOf), "captures"].flatMap((table) =>
       months.map((month) => `parquet/${table}/workspace_id=${workspaceId}/usage_month=${month}-01/data.parquet`),
     ),

@@ -203,7 +203,7 @@ for (const encoder of ["parquetjs", "duckdb"] as const) {
   });
 }
 
-describe("one sink, one dataset", () => {
+describe.concurrent("one sink, one dataset", () => {
   const small = { now, workspaces: [{ sources: 3, from: "2024-01" }] } as const;
   const cases: ReadonlyArray<{
     readonly flags: ReadonlyArray<string>;
@@ -247,7 +247,7 @@ describe("one sink, one dataset", () => {
   }
 });
 
-describe("the next run", () => {
+describe.concurrent("the next run", () => {
   const world = { now, workspaces: [{ sources: 4, from: "2024-01" }] } as const;
   const openPaths = [
     "/usage/mtu/daily",
@@ -339,7 +339,7 @@ describe("the next run", () => {
   );
 });
 
-describe("--dry-run", () => {
+describe.concurrent("--dry-run", () => {
   const world = { now, workspaces: [{ sources: 5, from: "2024-01" }] } as const;
 
   it.live("tells the least number of calls, makes none of them, and creates nothing", () =>

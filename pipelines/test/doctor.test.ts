@@ -28,7 +28,7 @@ const whole = {
   clock: "ok",
 };
 
-describe("doctor", () => {
+describe.concurrent("doctor", () => {
   it.live("all is well: 0, and nothing is made", () =>
     Effect.gen(function* () {
       const simulator = yield* startSimulator();
@@ -38,7 +38,7 @@ describe("doctor", () => {
       const json = yield* segmeter(["doctor", "--json"], { cwd, env });
       assertCode(json, 0);
       // How full this machine's disk is, is no matter of this test.
-      assert.deepStrictEqual({ ...findingsOf(json), disk: "ok" }, whole);
+      assert.deepStrictEqual<object>({ ...findingsOf(json), disk: "ok" }, whole);
       const words = yield* segmeter(["doctor", "--data-dir", "a/b/c"], { cwd, env });
       assertCode(words, 0);
       for (const check of Object.keys(whole))

@@ -13,6 +13,7 @@ import {
   finished,
   jsonLines,
   pointedAt,
+  type Running,
   segmeter,
   start,
   temporaryDirectory,
@@ -26,10 +27,8 @@ const now = "2024-04-10T06:00:00Z";
 const world = { now, workspaces: [{ sources: 3, from: "2024-01" }] } as const;
 const months = ["2024-01", "2024-02", "2024-03"];
 
-const backfill = (dataDir: string, ...flags: ReadonlyArray<string>): ReadonlyArray<string> => [
-  ...["backfill", "--from", "2024-01", "--to", "2024-03", "--data-dir", dataDir],
-  ...flags,
-];
+const backfill = (dataDir: string, ...flags: ReadonlyArray<string>): ReadonlyArray<string> =>
+  ["backfill", "--from", "2024-01", "--to", "2024-03", "--data-dir", dataDir].concat(flags);
 
 const lastExit = (dataDir: string) =>
   Effect.promise(async () => {
@@ -39,7 +38,7 @@ const lastExit = (dataDir: string) =>
     return exits[0];
   });
 
-describe("1: some partitions failed", () => {
+describe.concurrent("1: some partitions failed", () => {
   it.live("names the one that did; the others are the truth, and the next run needs that one alone", () =>
     Effect.gen(function* () {
       const simulator = yield* startSimulator(world);
@@ -80,7 +79,7 @@ describe("1: some partitions failed", () => {
   );
 });
 
-describe("2: bad usage or configuration", () => {
+describe.concurrent("2: bad usage or configuration", () => {
   const service = { SEGMENT_API_URL: "http://127.0.0.1:9", SEGMENT_TOKEN: "some-token" };
   const real = { SEGMENT_TOKEN: "some-token" };
   const january = ["backfill", "--from", "2024-01"];
@@ -266,7 +265,7 @@ describe("2: bad usage or configuration", () => {
   }
 });
 
-describe("3: the token was refused", () => {
+describe.concurrent("3: the token was refused", () => {
   it.live("at once: one call, and nothing is captured", () =>
     Effect.gen(function* () {
       const simulator = yield* startSimulator(world);
@@ -313,7 +312,7 @@ describe("3: the token was refused", () => {
   );
 });
 
-describe("4: another holds the data directory", () => {
+describe.concurrent("4: another holds the data directory", () => {
   it.live("another program has the database open: it is named, and nothing is asked of the service", () =>
     Effect.gen(function* () {
       const simulator = yield* startSimulator(world);
@@ -328,35 +327,37 @@ describe("4: another holds the data directory", () => {
     }),
   );
 
-  it.live("another run is on: it goes on undisturbed", () =>
+  it.live("another run is on: it is not disturbed", () =>
     Effect.gen(function* () {
       const simulator = yield* startSimulator(world);
       const dataDir = yield* temporaryDirectory;
       const env = pointedAt(simulator, now);
-      // A drip of a second or so keeps the first run at work while the second tries.
-      simulator.faults.add({
-        kind: "slow-body",
-        path: "/usage/mtu/daily",
-        month: "2024-01",
-        chunkBytes: 50,
-        everyMs: 15,
-      });
-      const first = yield* start(backfill(dataDir), { env });
-      yield* until("the first run asks for usage", () => usageCalls(simulator).length > 0);
+      stuck(simulator);
+      const first = yield* start(backfill(dataDir, "--json"), { env });
+      yield* until("the first run has come as far as it can", () => captured(first) === 11);
       const second = yield* segmeter(backfill(dataDir), { env });
       assertCode(second, 4);
       assertOneSentence(second);
-      assertCode(yield* first.ended, 0);
+      assert.include(second.stderr, `held by process ${first.pid}`);
+      first.kill("SIGINT");
+      assertCode(yield* first.ended, 130);
+      simulator.faults.clear();
+      assertCode(yield* segmeter(backfill(dataDir), { env }), 0);
       yield* Effect.promise(() => assertTruth(dataDir, simulator, { months }));
     }),
   );
 });
 
-describe("130 and 143: interrupted", () => {
-  /** All but one partition come at once; that one never does. */
-  const stuck = (simulator: Simulator): void =>
-    simulator.faults.add({ kind: "hang", path: "/usage/mtu/sources/daily", month: "2024-02", times: Infinity });
+/** All but one partition come at once; that one never does. */
+const stuck = (simulator: Simulator): void =>
+  simulator.faults.add({ kind: "hang", path: "/usage/mtu/sources/daily", month: "2024-02", times: Infinity });
 
+/** How many partitions a run with `--json` has captured so far. */
+const captured = ({ stdout }: Running): number =>
+  jsonLines(stdout().slice(0, stdout().lastIndexOf("\n") + 1)).filter(({ event }) => event === "partition-captured")
+    .length;
+
+describe.concurrent("130 and 143: interrupted", () => {
   for (const { code, signal } of [
     { signal: "SIGINT", code: 130 },
     { signal: "SIGTERM", code: 143 },
@@ -369,9 +370,7 @@ describe("130 and 143: interrupted", () => {
         const env = pointedAt(simulator, now);
         stuck(simulator);
         const running = yield* start(backfill(dataDir, "--json"), { env });
-        const captured = () =>
-          jsonLines(wholeLines(running.stdout())).filter(({ event }) => event === "partition-captured");
-        yield* until("all the others are captured", () => captured().length === 11);
+        yield* until("all the others are captured", () => captured(running) === 11);
         running.kill(signal);
         const ended = yield* running.ended;
         assertCode(ended, code);
@@ -411,8 +410,6 @@ describe("130 and 143: interrupted", () => {
     }),
   );
 });
-
-const wholeLines = (text: string): string => text.slice(0, text.lastIndexOf("\n") + 1);
 
 /** Files that are neither data nor the database. */
 const leftovers = async (dataDir: string): Promise<ReadonlyArray<string>> =>

@@ -31,7 +31,7 @@ const commandsOf = (help: string): ReadonlyArray<string> =>
     .split("\n")
     .map((line) => line.trim().split(/\s+/)[0]!);
 
-describe("help", () => {
+describe.concurrent("help", () => {
   it.live("of the tool names every command, and what it is for", () =>
     Effect.gen(function* () {
       const help = yield* helpOf();
@@ -74,7 +74,7 @@ describe("help", () => {
 
 const expected = (help: string): ReadonlyArray<string> => commandsOf(help).filter((name) => /^[a-z]+$/.test(name));
 
-describe("the examples of the help pages, typed as they stand", () => {
+describe.concurrent("the examples of the help pages, typed as they stand", () => {
   it.live("work, one after the other, in an empty directory", () =>
     Effect.gen(function* () {
       const simulator = yield* startSimulator({ now, workspaces: [{ sources: 2, from: "2024-11" }] });

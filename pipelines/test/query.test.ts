@@ -46,7 +46,7 @@ const captured = Layer.effect(
 const exact = "SELECT day, source_id, api_calls, snapshot_at FROM source_api_calls_daily ORDER BY day, source_id";
 
 /** What that has to answer, as text. */
-const answer = ({ simulator, workspaceId }: Data): ReadonlyArray<readonly [string, string, string, string]> =>
+const answer = ({ simulator, workspaceId }: Data): Array<ReadonlyArray<unknown>> =>
   truthOf(simulator, workspaceId, "source-api-calls", ["2024-01", "2024-02"]).map((row) => [
     String(row["day"]),
     String(row["source_id"]),
@@ -64,7 +64,7 @@ const verbatim = (_key: string, value: unknown, { source }: { readonly source?: 
 type Answer = Readonly<Record<string, string>>;
 const parseExactly = JSON.parse as (text: string, reviver: typeof verbatim) => unknown;
 
-const fieldsOf = (row: Answer): ReadonlyArray<string> => [
+const fieldsOf = (row: Answer): ReadonlyArray<unknown> => [
   row["day"]!,
   row["source_id"]!,
   row["api_calls"]!,
@@ -72,7 +72,7 @@ const fieldsOf = (row: Answer): ReadonlyArray<string> => [
 ];
 
 layer(captured, { excludeTestServices: true })((it) => {
-  describe("an answer, to the last digit of 2^63 − 1", () => {
+  describe.concurrent("an answer, to the last digit of 2^63 − 1", () => {
     const run = (dataDir: string, ...args: ReadonlyArray<string>) =>
       Effect.tap(segmeter(["query", "--data-dir", dataDir, ...args]), (ended) =>
         Effect.sync(() => {
@@ -185,7 +185,7 @@ layer(captured, { excludeTestServices: true })((it) => {
     );
   });
 
-  describe("what is not answered", () => {
+  describe.concurrent("what is not answered", () => {
     for (const [name, sql, says] of [
       ["no SQL at all", "SELECT FROM WHERE", /Parser Error|syntax error/i],
       ["a table that there is not", "FROM invoices", /invoices does not exist.*SHOW TABLES/s],
@@ -229,7 +229,7 @@ layer(captured, { excludeTestServices: true })((it) => {
     );
   });
 
-  describe("a reader that has seen enough", () => {
+  describe.concurrent("a reader that has seen enough", () => {
     // More than a pipe holds, also when compressed, and also of the rows that a table shows.
     const many = "SELECT md5(CAST(i AS VARCHAR)) AS one, md5(one) AS two, md5(two) AS three FROM range(50000) AS r(i)";
     for (const format of ["table", "json", "ndjson", "csv", "parquet"]) {
@@ -252,7 +252,7 @@ layer(captured, { excludeTestServices: true })((it) => {
     }
   });
 
-  describe("while another process has the database", () => {
+  describe.concurrent("while another process has the database", () => {
     it.effect("the Parquet files are read, and that is said on stderr", () =>
       Effect.gen(function* () {
         const data = yield* Captured;
@@ -277,7 +277,7 @@ layer(captured, { excludeTestServices: true })((it) => {
   });
 });
 
-describe("bad usage", () => {
+describe.concurrent("bad usage", () => {
   for (const [name, args, says] of [
     ["no SQL", ["query"], /sql/i],
     ["no such format", ["query", "SELECT 1", "--format", "xml"], /--format.*"xml".*ndjson/],

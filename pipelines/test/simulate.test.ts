@@ -32,7 +32,7 @@ const simulate = (...flags: ReadonlyArray<string>) =>
     return { running, ...(line as unknown as Started) };
   });
 
-describe("simulate", () => {
+describe.concurrent("simulate", () => {
   it.live("serves a service that a backfill can be made from, with the faults and the limit that are asked for", () =>
     Effect.gen(function* () {
       const flags = ["--sources", "3", "--workspaces", "2", "--since", "2024-01", "--now", "2024-02-20T00:00:00Z"];

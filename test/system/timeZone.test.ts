@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect";
 import { assertCode, jsonLines, pointedAt, segmeter, temporaryDirectory } from "../../pipelines/test/Command.ts";
 import { assertTruth, ask, databaseOf, stamp } from "../../pipelines/test/Held.ts";
 
-describe("the same backfill", () => {
+describe.concurrent("the same backfill", () => {
   // It is April there in UTC, and still March in Los Angeles; and March in UTC, but April already on Kiritimati.
   for (const [zone, now, months] of [
     ["America/Los_Angeles", "2024-04-01T00:30:00Z", ["2024-02", "2024-03", "2024-04"]],

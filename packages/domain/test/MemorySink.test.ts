@@ -67,6 +67,9 @@ describe("the sink in memory", () => {
       assert.strictEqual((yield* sink.held("w2"))[0]?.outcome, "empty");
       assert.strictEqual((yield* sink.captures("w2")).length, 1);
       assert.deepStrictEqual(yield* sink.held("w3"), []);
+      const forbidden = capture("c3", { outcome: "forbidden", partition: { ...other, workspaceId: "w3" } });
+      yield* sink.replace({ capture: forbidden, rows: [] });
+      assert.deepStrictEqual(yield* sink.held("w3"), [], "what was not answered is not held");
     }),
   );
 

@@ -74,7 +74,7 @@ export const makeRateBudget = (requestsPerMinute: number | undefined): Effect.Ef
     });
 
     return {
-      pass: Effect.uninterruptible(pass),
+      pass,
       succeeded: (sent, signal) => report((now) => window.succeeded(sent, now, signal)),
       refused: (sent, ordered, backOffMs) => report((now) => window.refused(sent, now, ordered, backOffMs)),
       lost: (sent) => report(() => window.lost(sent)),

@@ -139,6 +139,20 @@ describe("the rate budget", () => {
     }),
   );
 
+  it.effect("wakes who waits for a time when an answer says that there is more", () =>
+    Effect.gen(function* () {
+      const { budget, call, passed, times } = yield* setUp();
+      yield* call;
+      yield* budget.succeeded(passed[0]!.sent, { ...silent, consumed: 8, remaining: 2, resetIn: 4_000 });
+      for (let count = 0; count < 4; count++) yield* call;
+      yield* pass(1_000);
+      assert.strictEqual(passed.length, 3);
+      yield* budget.succeeded(passed[1]!.sent, { ...silent, consumed: 9, remaining: 20 });
+      yield* TestClock.adjust(0);
+      assert.deepStrictEqual(times().slice(3), [1_000, 1_000]);
+    }),
+  );
+
   it.effect("takes a lost request for one that the service may have counted", () =>
     Effect.gen(function* () {
       const { budget, call, passed } = yield* setUp();

@@ -69,7 +69,8 @@ describe("the headers of a success", () => {
       "2024-02-01T00:00:57Z",
     ];
     for (const way of ways) assert.strictEqual(read({ "x-ratelimit-reset": way }).resetIn, 57_000);
-    assert.strictEqual(parseDate(undefined), undefined);
+    assert.isUndefined(parseDate(undefined));
+    assert.isUndefined(parseDate("2024"), "a bare number is an epoch of some kind, no year");
   });
 });
 

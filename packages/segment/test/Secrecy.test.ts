@@ -48,7 +48,7 @@ const ways: ReadonlyArray<[string, Answer]> = [
   ["a body that is no JSON", (response, token) => say(response, 200, `Bearer ${token}`)],
   ["another body", (response, token) => say(response, 200, JSON.stringify({ data: { token } }))],
   ["an error with 200", (response, token) => say(response, 200, errorBody(`no ${token}`))],
-  ["a token cut in two", (response, token) => say(response, 403, errorBody("x".repeat(300 - 5) + token))],
+  ["a token cut in two", (response, token) => say(response, 403, errorBody("x".repeat(300 - 9) + token))],
   [
     "escapes",
     (response, token) => {
