@@ -1,23 +1,26 @@
 /**
  * Help: every command has its own, and what it shows as examples can be typed as it stands.
  */
-import { assert, describe, it } from "@effect/vitest";
+import { assert, it, layer } from "@effect/vitest";
 import { startSimulator } from "@segmeter/simulator";
+import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { assertCode, finished, pointedAt, segmeter, shell, start, temporaryDirectory, until } from "./Command.ts";
-
-const now = "2025-01-20T06:00:00Z";
 
 /** The text of one part of a help page, from its heading to the next. */
 const partOf = (help: string, heading: string): string =>
   new RegExp(`^${heading}\\n([^]*?)(?=^[A-Z][A-Z ]+\\n|(?![^]))`, "m").exec(help)?.[1]?.trim() ?? "";
 
-const examplesOf = (help: string): ReadonlyArray<string> =>
-  partOf(help, "EXAMPLES")
+const linesOf = (help: string, heading: string): ReadonlyArray<string> =>
+  partOf(help, heading)
     .split("\n")
-    .flatMap((line) => (/^\s*segmeter /.test(line) ? [line.trim()] : []));
+    .map((line) => line.trim());
+
+const examplesOf = (help: string): ReadonlyArray<string> =>
+  linesOf(help, "EXAMPLES").filter((line) => line.startsWith("segmeter "));
 
 const helpOf = (...command: ReadonlyArray<string>) =>
   Effect.map(segmeter([...command, "--help"]), (ended) => {
@@ -27,42 +30,53 @@ const helpOf = (...command: ReadonlyArray<string>) =>
   });
 
 const commandsOf = (help: string): ReadonlyArray<string> =>
-  partOf(help, "SUBCOMMANDS")
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/)[0]!);
+  linesOf(help, "SUBCOMMANDS").map((line) => line.split(/\s+/)[0]!);
 
-describe.concurrent("help", () => {
-  it.live("of the tool names every command, and what it is for", () =>
+/** Every help page: of the tool, and by command. */
+class Pages extends Context.Service<Pages, { readonly tool: string; readonly commands: ReadonlyMap<string, string> }>()(
+  "test/Pages",
+) {}
+
+const pages = Layer.effect(
+  Pages,
+  Effect.gen(function* () {
+    const tool = yield* helpOf();
+    const asked = commandsOf(tool).map((command) => Effect.map(helpOf(command), (help) => [command, help] as const));
+    return { tool, commands: new Map(yield* Effect.all(asked, { concurrency: 2 })) };
+  }),
+);
+
+layer(pages, { excludeTestServices: true, concurrent: true })("help", (it) => {
+  it.effect("of the tool names every command", () =>
     Effect.gen(function* () {
-      const help = yield* helpOf();
-      assert.deepStrictEqual(commandsOf(help), expected(help));
-      assert.includeMembers([...commandsOf(help)], ["backfill", "status", "query", "doctor", "simulate"]);
-      assert.isAbove(examplesOf(help).length, 0);
-      const version = yield* segmeter(["--version"]);
-      assertCode(version, 0);
-      assert.match(version.stdout, /\d+\.\d+\.\d+/);
-      const bare = yield* segmeter([]);
-      assert.include(bare.stdout + bare.stderr, "SUBCOMMANDS");
+      const { commands, tool } = yield* Pages;
+      assert.includeMembers([...commands.keys()], ["backfill", "status", "query", "doctor", "simulate"]);
+      assert.match(partOf(tool, "DESCRIPTION"), /^[A-Z].{30}.*\.$/s);
+      assert.isAbove(examplesOf(tool).length, 0);
+      for (const line of linesOf(tool, "SUBCOMMANDS")) assert.match(line, /^[a-z]+ {2,}[A-Z].{10}/);
     }),
   );
 
-  it.live("of each command has a description, flags that are described, and examples of flags that there are", () =>
+  it.effect("of each command has a description, and describes each flag", () =>
     Effect.gen(function* () {
-      for (const command of commandsOf(yield* helpOf())) {
-        const help = yield* helpOf(command);
+      for (const [command, help] of (yield* Pages).commands) {
         assert.match(partOf(help, "DESCRIPTION"), /^[A-Z].{30}.*\.$/s, command);
         assert.match(partOf(help, "USAGE"), new RegExp(`^segmeter ${command} `), command);
-        const flags = partOf(help, "FLAGS")
-          .split("\n")
-          .map((line) => line.trim());
-        for (const line of flags) assert.match(line, /^--[a-z-]+.*? {2,}\S.{9}/, `${command}: ${line}`);
-        const examples = examplesOf(help);
-        assert.isAbove(examples.length, 0, command);
-        for (const example of examples) {
+        for (const line of linesOf(help, "FLAGS"))
+          assert.match(line, /^--[a-z-]+.*? {2,}\S.{9}/, `${command}: ${line}`);
+      }
+    }),
+  );
+
+  it.effect("of each command has examples of it, with flags that it has", () =>
+    Effect.gen(function* () {
+      for (const [command, help] of (yield* Pages).commands) {
+        assert.isAbove(examplesOf(help).length, 0, command);
+        for (const example of examplesOf(help)) {
           assert.match(example, new RegExp(`^segmeter ${command}\\b`));
           for (const [flag] of example.replaceAll(/"[^"]*"/g, "").matchAll(/--[a-z-]+/g)) {
             assert.isTrue(
-              flags.some((line) => line.startsWith(`${flag} `)),
+              linesOf(help, "FLAGS").some((line) => line.startsWith(`${flag} `)),
               `${flag} of ${example}`,
             );
           }
@@ -70,22 +84,18 @@ describe.concurrent("help", () => {
       }
     }),
   );
-});
 
-const expected = (help: string): ReadonlyArray<string> => commandsOf(help).filter((name) => /^[a-z]+$/.test(name));
-
-describe.concurrent("the examples of the help pages, typed as they stand", () => {
-  it.live("work, one after the other, in an empty directory", () =>
+  it.effect("has examples that work as they are typed, one after the other, in an empty directory", () =>
     Effect.gen(function* () {
+      const { commands, tool } = yield* Pages;
+      const now = "2024-12-20T06:00:00Z";
       const simulator = yield* startSimulator({ now, workspaces: [{ sources: 2, from: "2024-11" }] });
       const cwd = yield* temporaryDirectory;
       const env = pointedAt(simulator, now);
-      const helps = yield* Effect.forEach(["backfill", "query", "status", "doctor"], (command) => helpOf(command));
-      const examples = new Set([...helps.flatMap(examplesOf), ...examplesOf(yield* helpOf())]);
-      assert.isAtLeast(examples.size, 10);
+      const asks = ["backfill", "query", "status"].flatMap((command) => examplesOf(commands.get(command) ?? ""));
+      const examples = new Set([...asks, ...examplesOf(tool)]);
+      assert.isAtLeast(examples.size, 9);
       for (const example of examples) {
-        // The simulator's clock stands still, and the doctor minds.
-        if (example.startsWith("segmeter doctor")) continue;
         const ended = yield* shell(example, { cwd, env });
         assertCode(ended, 0);
         if (example.includes("backfill") && example.includes("--json")) finished(ended);
@@ -95,18 +105,22 @@ describe.concurrent("the examples of the help pages, typed as they stand", () =>
     }),
   );
 
-  it.live("of doctor work against a service of today", () =>
+  it.effect("has examples of doctor that work, against a service whose clock goes", () =>
     Effect.gen(function* () {
       const simulator = yield* startSimulator();
       const cwd = yield* temporaryDirectory;
       const env = { SEGMENT_API_URL: simulator.url, SEGMENT_TOKEN: simulator.workspaces[0]!.token };
-      for (const example of examplesOf(yield* helpOf("doctor"))) assertCode(yield* shell(example, { cwd, env }), 0);
+      const examples = examplesOf((yield* Pages).commands.get("doctor") ?? "");
+      assert.isAbove(examples.length, 0);
+      for (const example of examples) assertCode(yield* shell(example, { cwd, env }), 0);
     }),
   );
 
-  it.live("of simulate start a service", () =>
+  it.effect("has examples of simulate that start a service", () =>
     Effect.gen(function* () {
-      for (const example of examplesOf(yield* helpOf("simulate"))) {
+      const examples = examplesOf((yield* Pages).commands.get("simulate") ?? "");
+      assert.isAbove(examples.length, 0);
+      for (const example of examples) {
         // On a port that is free here.
         const running = yield* start([...example.split(" ").slice(1), "--port", "0"]);
         yield* until(example, () => running.stdout().includes("SEGMENT_API_URL="));
@@ -116,3 +130,11 @@ describe.concurrent("the examples of the help pages, typed as they stand", () =>
     }),
   );
 });
+
+it.live("--version tells the version", () =>
+  Effect.gen(function* () {
+    const version = yield* segmeter(["--version"]);
+    assertCode(version, 0);
+    assert.match(version.stdout, /\d+\.\d+\.\d+/);
+  }),
+);

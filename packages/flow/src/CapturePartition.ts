@@ -20,6 +20,7 @@ import { type FlowError, flowError } from "./FlowError.ts";
 import { isFatal, load } from "./Load.ts";
 import { notice, periodEndOf } from "./Notice.ts";
 import type { CaptureTask } from "./Plan.ts";
+import { recordFailure } from "./RecordFailure.ts";
 import { Rejects } from "./Rejects.ts";
 import { revise } from "./Revise.ts";
 import { walk, type Walked } from "./Walk.ts";
@@ -57,34 +58,11 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
   const walked = yield* walk(partition, context.config).pipe(Effect.provideService(CallTally, tally), Effect.result);
   const capturedAt = yield* now;
 
-  const captureOf = (
-    outcome: Capture.Outcome,
-    rows: ReadonlyArray<UsageRow>,
-    pages: number,
-    warnings: ReadonlyArray<Capture.Warning>,
-  ): Capture.Capture => ({
-    captureId: crypto.randomUUID(),
-    runId: context.runId,
-    partition,
-    state: Capture.stateAt(capturedAt, periodEndOf(partition.month, rows), context.config.settleDays),
-    outcome,
-    rows: rows.length,
-    pages,
-    requests: tally.requests,
-    retries: tally.retries,
-    warnings,
-    capturedAt,
-  });
-
-  /** The ledger gets the failure; what is held of the partition stays. */
   const failed = (outcome: "forbidden" | "failed", error: SegmentError | FlowError | SinkError) =>
-    Effect.gen(function* () {
-      const gate = error._tag === "SegmentError" ? error.reason._tag : error.reason;
-      const capture = captureOf(outcome, [], 0, [{ gate, message: `${error.detail} ${error.hint}` }]);
-      yield* Effect.forEach(context.sinks, (sink) => sink.record(capture), { discard: true });
-      yield* tell({ _tag: "PartitionFailed", capture, message: error.message });
-      return { capture, rows: [], revisions: 0 };
-    });
+    Effect.map(
+      recordFailure({ partition, runId: context.runId, outcome, error, tally }, context.config, context.sinks),
+      (capture): CaptureResult => ({ capture, rows: [], revisions: 0 }),
+    );
 
   const keep = (outcome: Capture.HeldOutcome, { pages, rejects, rows, warnings }: Walked) =>
     Effect.gen(function* () {
@@ -96,8 +74,19 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
         return yield* failed("failed", flowError(`capture ${partition.dataset} ${partition.month}`, "Withdrawn", detail));
       }
       const revised = revise(held, rows, capturedAt);
-      const noticed = [...warnings, ...notice(partition.month, rows, workspace)];
-      const capture = captureOf(outcome, revised.rows, pages, noticed);
+      const capture: Capture.Capture = {
+        captureId: crypto.randomUUID(),
+        runId: context.runId,
+        partition,
+        state: Capture.stateAt(capturedAt, periodEndOf(partition.month, rows), context.config.settleDays),
+        outcome,
+        rows: rows.length,
+        pages,
+        requests: tally.requests,
+        retries: tally.retries,
+        warnings: [...warnings, ...notice(partition.month, rows, workspace)],
+        capturedAt,
+      };
       const setAside = (yield* Rejects).replace(capture, rejects);
       // Together, for a settled partition is not read again, and its rejects would be lost.
       yield* Effect.uninterruptible(Effect.andThen(load(context.sinks, { capture, rows: revised.rows }), setAside));

@@ -2,21 +2,22 @@
  * Carries a plan out: its tasks side by side, in order of their start. The fiber pool is here; what one task does is not.
  */
 import {
+  Capture,
   companionOf,
-  type DatasetName,
   Partition,
   type Run,
   type Sink,
   type UsageRow,
 } from "@segmeter/domain";
-import type { SegmentClient } from "@segmeter/segment";
+import { makeCallTally, type SegmentClient } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
-import { type CaptureContext, capturePartition, type FatalError } from "./CapturePartition.ts";
+import { type CaptureContext, capturePartition, type CaptureResult, type FatalError } from "./CapturePartition.ts";
 import { tell } from "./Event.ts";
 import type { FlowConfig } from "./FlowConfig.ts";
-import { catchUp } from "./Load.ts";
+import { catchUp, isFatal } from "./Load.ts";
 import type { CatchUpTask, Plan } from "./Plan.ts";
+import { recordFailure } from "./RecordFailure.ts";
 import type { Rejects } from "./Rejects.ts";
 
 /** What a run did so far; requests, retries and waiting are the client's to tell. */
@@ -53,34 +54,43 @@ export const runPlan = Effect.fn("Flow.runPlan")(function* ({
   const companions = yield* makeCompanions(plan, sinks);
   const context: CaptureContext = { runId, config, sinks, companionRows: companions.rowsFor };
 
+  const count = ({ capture, revisions, rows }: CaptureResult) =>
+    Effect.sync(() => {
+      progress[capture.outcome === "forbidden" ? "failed" : capture.outcome]++;
+      progress.rows += rows.length;
+      progress.revisions += revisions;
+    });
+
   yield* Effect.forEach(
     plan.tasks,
     (task) =>
       task._tag === "CatchUp"
-        ? Effect.tap(bringUp(task, sinks), () => Effect.sync(() => progress.skipped++))
-        : capturePartition(task, context).pipe(
-            Effect.tap(({ capture, revisions, rows }) =>
-              Effect.sync(() => {
-                progress[capture.outcome === "forbidden" ? "failed" : capture.outcome]++;
-                progress.rows += rows.length;
-                progress.revisions += revisions;
-              }),
-            ),
-            Effect.onExit((exit) =>
-              companions.arrived(task.partition, exit._tag === "Success" ? exit.value.rows : undefined),
-            ),
-          ),
+        ? bringUp(task, context, progress)
+        : capturePartition(task, context).pipe(Effect.tap(count), Effect.tap(companions.arrived)),
     { concurrency: config.concurrency, discard: true },
   );
 });
 
-const bringUp = ({ from, partition, to }: CatchUpTask, sinks: ReadonlyArray<Sink>) =>
+/** A sink that cannot take a partition, or give it, fails that partition and no other. */
+const bringUp = ({ from, partition, to }: CatchUpTask, { config, runId, sinks }: CaptureContext, progress: Progress) =>
   Effect.gen(function* () {
     const source = sinks.find(({ name }) => name === from)!;
     const lagging = sinks.filter(({ name }) => to.includes(name));
     yield* catchUp(partition, source, lagging);
     yield* tell({ _tag: "PartitionCaughtUp", partition, from, to: to.join(", ") });
-  });
+    progress.skipped++;
+  }).pipe(
+    Effect.catchIf(
+      (error) => !isFatal(error),
+      (error) =>
+        Effect.map(
+          recordFailure({ partition, runId, outcome: "failed", error, tally: makeCallTally() }, config, sinks),
+          () => {
+            progress.failed++;
+          },
+        ),
+    ),
+  );
 
 /**
  * The workspace's own rows, for those who hold sources against them. A workspace's partition comes before its sources' in every
@@ -103,17 +113,21 @@ const makeCompanions = (plan: Plan, sinks: ReadonlyArray<Sink>) =>
         return undefined;
       });
     return {
-      arrived: (partition: Partition.Partition, rows: ReadonlyArray<UsageRow> | undefined) =>
+      /** A partition that failed has no rows of its own; older ones may be held. */
+      arrived: ({ capture, rows }: CaptureResult) =>
         Effect.suspend(() => {
-          const deferred = awaited.get(Partition.label(partition));
-          return deferred === undefined ? Effect.void : Deferred.succeed(deferred, rows);
+          const deferred = awaited.get(Partition.label(capture.partition));
+          return deferred === undefined
+            ? Effect.void
+            : Deferred.succeed(deferred, Capture.isHeld(capture) ? rows : undefined);
         }),
       rowsFor: (partition: Partition.Partition) =>
-        Effect.suspend(() => {
-          const dataset: DatasetName | undefined = companionOf(partition.dataset);
-          if (dataset === undefined) return Effect.succeed(undefined);
-          const deferred = awaited.get(Partition.label({ ...partition, dataset }));
-          return deferred === undefined ? held({ ...partition, dataset }) : Deferred.await(deferred);
+        Effect.gen(function* () {
+          const dataset = companionOf(partition.dataset);
+          if (dataset === undefined) return undefined;
+          const companion = { ...partition, dataset };
+          const deferred = awaited.get(Partition.label(companion));
+          return (deferred === undefined ? undefined : yield* Deferred.await(deferred)) ?? (yield* held(companion));
         }),
     };
   });

@@ -247,6 +247,24 @@ describe("sources and their workspace", () => {
     }),
   );
 
+  it.effect("are compared with what is held when the workspace's capture fails", () =>
+    Effect.gen(function* () {
+      const sinks = [memorySink()];
+      yield* sinks[0]!.replace({ capture: captureOf(partition("workspace-mtu")), rows: [workspaceMtu(1)] });
+      const { result } = run({
+        datasets,
+        sinks,
+        config: { refresh: true, concurrency: 2 },
+        script: (request) =>
+          request.dataset === "workspace-mtu"
+            ? Effect.fail(refusal(new Unavailable({ status: 500 })))
+            : aboveWorkspace(request),
+      });
+      yield* result;
+      assert.deepStrictEqual(gatesOf(heldIn(sinks[0]!, source)!.capture.warnings), ["source-above-workspace"]);
+    }),
+  );
+
   it.effect("are not compared where there is nothing to compare with", () =>
     Effect.gen(function* () {
       const { result, sinks } = run({ datasets: ["source-mtu"], script: aboveWorkspace });
@@ -385,6 +403,35 @@ describe("a sink that fails", () => {
       assert.strictEqual(progress.skipped, 3);
       assert.deepStrictEqual(duckdb.partitions, parquet.partitions);
       assert.deepStrictEqual(duckdb.ledger, parquet.ledger);
+    }),
+  );
+});
+
+describe("a partition that cannot be brought up", () => {
+  it.effect("fails by name, and the others go on", () =>
+    Effect.gen(function* () {
+      const parquet = memorySink("parquet");
+      yield* run({ months: ["2023-03", "2023-04"], sinks: [parquet], script: oneRow }).result;
+      const duckdb = memorySink("duckdb");
+      const refusing = replacing(duckdb, failingIn("2023-03", "Unrepresentable"));
+      const { events, progress, result, service } = run({
+        months: ["2023-03", "2023-04", "2023-05"],
+        sinks: [parquet, refusing],
+        script: oneRow,
+      });
+      yield* result;
+      assert.deepStrictEqual(
+        events.map(({ _tag }) => _tag).filter((tag) => tag.startsWith("Partition")),
+        ["PartitionFailed", "PartitionCaughtUp", "PartitionCaptured"],
+      );
+      assert.deepStrictEqual(
+        service.requests.map((request) => request.month),
+        [month("2023-05")],
+      );
+      assert.include(progress, { failed: 1, skipped: 1, captured: 1 });
+      assert.strictEqual(outcomes(duckdb)["workspace-mtu 2023-03"], "failed");
+      assert.isDefined(heldIn(parquet, partition("workspace-mtu", "2023-03")));
+      assert.isUndefined(heldIn(duckdb, partition("workspace-mtu", "2023-03")));
     }),
   );
 });
