@@ -5,8 +5,9 @@ import { assert, describe, it } from "@effect/vitest";
 import { tables } from "@segmeter/domain";
 import { views } from "@segmeter/duckdb";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, globSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
 const read = (name: string): string => readFileSync(resolve(root, name), "utf8");
@@ -49,6 +50,24 @@ describe("README", () => {
   it("names scripts that there are", () => {
     const { scripts } = JSON.parse(read("package.json"));
     for (const [, script] of readme.matchAll(/npx -y pnpm@[\d.]+ ([a-z]+)/g)) assert.property(scripts, script!);
+  });
+});
+
+describe("the demo", () => {
+  it("runs, and answers for each month", () => {
+    const directory = mkdtempSync(join(tmpdir(), "segmeter-demo-"));
+    try {
+      const output = execFileSync(process.execPath, [resolve(root, "pipelines/src/demo.ts")], {
+        cwd: directory,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      assert.include(output, "48 partitions captured");
+      assert.lengthOf([...output.matchAll(/^│ 2024-\d\d-01 │ +\d+ │/gm)], 12);
+      assert.deepStrictEqual(readdirSync(directory), ["segmeter-demo"]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 });
 

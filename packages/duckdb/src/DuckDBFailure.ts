@@ -27,18 +27,6 @@ const meanings: ReadonlyArray<Meaning> = [
     detail: (path) => `${path} is held by another process.`,
   },
   {
-    pattern: /different configuration than existing/,
-    reason: "Busy",
-    detail: (path) => `${path} is held by process ${process.pid} (this one), which opened it in another mode.`,
-    hint: "Close it there first.",
-  },
-  {
-    pattern: /configuration has been locked|while database is running|external access is disabled/,
-    reason: "Busy",
-    detail: (path) => `${path} is held by process ${process.pid} (this one), which already queries it.`,
-    hint: "Close that query first.",
-  },
-  {
     pattern: /not a valid DuckDB database/,
     reason: "Foreign",
     detail: (path) => `${path} is not a DuckDB database.`,

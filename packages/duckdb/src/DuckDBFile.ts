@@ -1,6 +1,6 @@
 /**
- * Opens a DuckDB database file, at most once per process: a second instance of one file in one process loses commits, so every
- * opening goes through DuckDB's instance cache, and openings of one path share an instance.
+ * Opens a DuckDB database file, at most once per process: a second instance of one file in one process loses commits, so
+ * openings to write share an instance through DuckDB's cache, and nothing opens to read what the process has open.
  *
  * Guarantees: only a file that is a DuckDB database of ours (or none yet) is opened, and nothing else is written to; a new
  * file is readable by its owner alone; after the scope ends there is no `.wal` beside the file, unless the disk was full;
@@ -18,13 +18,13 @@ import { listColumns, schemaStatements, strangeness } from "./DuckDBSchema.ts";
 
 export type Access = "read-write" | "read-only";
 
-/** How often this process has each file open. */
-const openings = new Map<string, number>();
+/** The files that this process has open: how, and how often. */
+const openings = new Map<string, { readonly access: Access; readonly times: number }>();
 
-const count = (path: string, by: number): void => {
-  const now = (openings.get(resolve(path)) ?? 0) + by;
-  if (now === 0) openings.delete(resolve(path));
-  else openings.set(resolve(path), now);
+const count = (path: string, access: Access, by: number): void => {
+  const times = (openings.get(resolve(path))?.times ?? 0) + by;
+  if (times === 0) openings.delete(resolve(path));
+  else openings.set(resolve(path), { access, times });
 };
 
 /**
@@ -44,14 +44,19 @@ export const openDuckDBFile = Effect.fn("openDuckDBFile")(function* (options: {
   const failed = (cause: unknown) => fromDuckDB(operation, path, cause);
   const settings = { ...instanceSettings, access_mode: access === "read-only" ? "READ_ONLY" : "READ_WRITE" };
   const instance = yield* Effect.acquireRelease(
-    Effect.tryPromise({ try: () => DuckDBInstance.fromCache(path, settings), catch: failed }).pipe(
-      Effect.tap(() => Effect.sync(() => count(path, 1))),
+    Effect.tryPromise({
+      // The cache waits, and busily, for an instance that was closed until the last of its results is collected. What only
+      // reads has no commits to lose, and needs no cache.
+      try: () => (access === "read-only" ? DuckDBInstance.create(path, settings) : DuckDBInstance.fromCache(path, settings)),
+      catch: failed,
+    }).pipe(
+      Effect.tap(() => Effect.sync(() => count(path, access, 1))),
     ),
     (opened) =>
       Effect.sync(() => {
         // The last closing moves the log into the file. Should the disk be full, the next opening does.
         opened.closeSync();
-        count(path, -1);
+        count(path, access, -1);
       }),
   );
   if (isNew) yield* fromSystem(operation, () => chmod(path, 0o600));
@@ -68,7 +73,11 @@ const inspect = Effect.fnUntraced(function* (operation: string, path: string, ac
     return yield* sinkError(operation, "Unwritable", `DuckDB takes no path with a question mark: ${path}.`, { hint });
   }
   // To open and close the file here would drop DuckDB's lock on it: POSIX locks end with any handle of the process.
-  if (openings.has(resolve(path))) return false;
+  const held = openings.get(resolve(path));
+  if (held !== undefined) {
+    if (access === "read-write" && held.access === "read-write") return false;
+    return yield* sinkError(operation, "Busy", `${path} is held by process ${process.pid} (this one).`);
+  }
   const found = yield* fromSystem(operation, () => stat(path).catch(absent));
   if (found === undefined) {
     if (access === "read-only") {

@@ -73,6 +73,17 @@ describe("DuckDBFile", () => {
     }).pipe(Effect.scoped),
   );
 
+  it.live("is not opened to write while the same process has it open to read", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "segmeter.duckdb");
+      yield* Effect.scoped(openDuckDBSink({ path }));
+      yield* openDuckDBFile({ path, access: "read-only" });
+      const other = yield* failure(path, "read-write");
+      assert.strictEqual(other.reason, "Busy");
+      assert.include(other.detail, `process ${process.pid} (this one)`);
+    }).pipe(Effect.scoped),
+  );
+
   it.live("reads what a killed process committed, and changes nothing when it only reads", () =>
     Effect.gen(function* () {
       const path = join(yield* directory, "segmeter.duckdb");

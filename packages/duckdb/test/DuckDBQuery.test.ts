@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest";
 import { allColumns, tables } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
+import { spawnSync } from "node:child_process";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -202,7 +203,32 @@ describe("DuckDBQuery", () => {
       yield* openQuery({ dataDir, from: "duckdb" });
       const error = yield* Effect.flip(openQuery({ dataDir, from: "duckdb" }));
       assert.strictEqual(error.reason, "Busy");
-      assert.include(error.detail, "already queries it");
+      assert.include(error.detail, `process ${process.pid} (this one)`);
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("a second query of one file in one process waits for nothing when the first is over", () =>
+    Effect.gen(function* () {
+      const dataDir = yield* filled;
+      // In a process where nothing else goes on, and so nothing is collected: results of the first hold its instance.
+      const script = `
+        import * as Effect from "effect/Effect";
+        import * as Stream from "effect/Stream";
+        import { openQuery } from "@segmeter/duckdb";
+        const ask = openQuery({ dataDir: process.argv[1], from: "duckdb" }).pipe(
+          Effect.flatMap((query) => query.run("FROM captures")),
+          Effect.flatMap(({ rows }) => Stream.runCount(rows)),
+          Effect.scoped,
+        );
+        console.log(await Effect.runPromise(ask), await Effect.runPromise(ask));`;
+      const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", script, dataDir], {
+        cwd: join(import.meta.dirname, ".."),
+        encoding: "utf8",
+        timeout: 30_000,
+      });
+      assert.strictEqual(status, 0);
+      const [first, second] = stdout.trim().split(" ");
+      assert.strictEqual(second, first);
     }).pipe(Effect.scoped),
   );
 
