@@ -43,16 +43,20 @@ interface Manifest {
   readonly dependencies?: Record<string, string>;
 }
 
-const manifestOf = (folder: string): Manifest => JSON.parse(readFileSync(resolve(root, folder, "package.json"), "utf8"));
+const manifestOf = (folder: string): Manifest =>
+  JSON.parse(readFileSync(resolve(root, folder, "package.json"), "utf8"));
 
 /** Static imports and re-exports, bare imports, and dynamic ones. */
-const importPattern =
-  /^(?:import|export)\s[^;"]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/gm;
+const importPattern = /^(?:import|export)\s[^;"]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/gm;
 
 const importsOf = (file: string): ReadonlyArray<string> =>
   [...readFileSync(file, "utf8").matchAll(importPattern)].map(([, from, bare, dynamic]) => (from ?? bare ?? dynamic)!);
 
-const packageOf = (specifier: string): string => specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+const packageOf = (specifier: string): string =>
+  specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
 
 /** What a source file of `folder` does that it may not. */
 const offences = (folder: string, file: string, specifiers: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -60,7 +64,8 @@ const offences = (folder: string, file: string, specifiers: ReadonlyArray<string
     const at = `${relative(root, file)} imports ${specifier}`;
     if (specifier.startsWith(".")) {
       const target = resolve(dirname(file), specifier);
-      const inside = target.startsWith(resolve(root, folder, "src")) || target === resolve(root, folder, "package.json");
+      const inside =
+        target.startsWith(resolve(root, folder, "src")) || target === resolve(root, folder, "package.json");
       return inside ? [] : [`${at}, outside its package`];
     }
     if (specifier.startsWith("node:")) {
@@ -130,7 +135,9 @@ describe("the manifests", () => {
     const decisions = readFileSync(resolve(root, "DECISIONS.md"), "utf8");
     const manifests = ["package.json", ...globSync("{packages/*,pipelines,test}/package.json", { cwd: root })];
     for (const path of manifests) {
-      const { dependencies, devDependencies, optionalDependencies } = JSON.parse(readFileSync(resolve(root, path), "utf8"));
+      const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
+        readFileSync(resolve(root, path), "utf8"),
+      );
       for (const name of Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
         if (name.startsWith("@segmeter/") || name === "segmeter") continue;
         assert.include(decisions, `**${name}**`, `of ${path}`);

@@ -24,21 +24,33 @@ describe("README", () => {
   it("names every table and every view, and none that does not exist", () => {
     const section = readme.slice(readme.indexOf("## Tables"), readme.indexOf("## Commands"));
     for (const { name } of tables) assert.include(section, `\`${name}\``);
-    for (const { name } of views.filter((view) => !view.name.endsWith("_monthly"))) assert.include(section, `\`${name}\``);
+    for (const { name } of views.filter((view) => !view.name.endsWith("_monthly")))
+      assert.include(section, `\`${name}\``);
   });
 
   it("lists the commands that there are", () => {
-    const listed = [...readme.matchAll(/^\| `([a-z]+)[ `]/gm)].map(([, name]) => name!).filter((name) => !name.includes("_"));
+    const listed = [...readme.matchAll(/^\| `([a-z]+)[ `]/gm)]
+      .map(([, name]) => name!)
+      .filter((name) => !name.includes("_"));
     const help = segmeter("--help");
-    const offered = help.slice(help.indexOf("SUBCOMMANDS"), help.indexOf("EXAMPLES")).match(/^ {2}[a-z]+/gm)!.map((line) => line.trim());
-    assert.sameMembers(listed.filter((name) => !["workspaces", "captures", "runs"].includes(name)), offered);
+    const offered = help
+      .slice(help.indexOf("SUBCOMMANDS"), help.indexOf("EXAMPLES"))
+      .match(/^ {2}[a-z]+/gm)!
+      .map((line) => line.trim());
+    assert.sameMembers(
+      listed.filter((name) => !["workspaces", "captures", "runs"].includes(name)),
+      offered,
+    );
   });
 
   it("shows commands that parse", () => {
     const lines = [...readme.matchAll(/pnpm@[\d.]+ segmeter (.*)$/gm)].map(([, line]) => line!);
     assert.isAbove(lines.length, 5);
     for (const line of lines) {
-      const words = line.replace(/\s*(#|>).*$/, "").match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ""));
+      const words = line
+        .replace(/\s*(#|>).*$/, "")
+        .match(/"[^"]*"|\S+/g)!
+        .map((word) => word.replaceAll('"', ""));
       const { status, stderr } = spawnSync(process.execPath, ["pipelines/src/main.ts", ...words, "--help"], {
         cwd: root,
         encoding: "utf8",
@@ -73,8 +85,11 @@ describe("the demo", () => {
 
 describe("ARCHITECTURE", () => {
   it("names symbols, files and folders that there are", () => {
-    const sources = globSync("{packages/*,pipelines}/src/**/*.ts", { cwd: root }).map(read).join("\n") +
-      globSync("test/**/*.ts", { cwd: root, exclude: ["test/node_modules/**"] }).map(read).join("\n");
+    const sources =
+      globSync("{packages/*,pipelines}/src/**/*.ts", { cwd: root }).map(read).join("\n") +
+      globSync("test/**/*.ts", { cwd: root, exclude: ["test/node_modules/**"] })
+        .map(read)
+        .join("\n");
     for (const [, name] of read("ARCHITECTURE.md").matchAll(/`([^`\s]+)`/g)) {
       const isPath = name!.includes("/") || name!.endsWith(".ts");
       const found =

@@ -53,10 +53,12 @@ export const runCapture = Effect.fn("runCapture")(function* (
   const runId = crypto.randomUUID();
   const calls = makeCallTally();
   const progress = makeProgress();
-  const totals = Effect.map(
-    client.throttledMs,
-    (throttledMs): Run.RunTotals => ({ ...progress, requests: calls.requests, retries: calls.retries, throttledMs }),
-  );
+  const totals = Effect.map(client.throttledMs, (throttledMs): Run.RunTotals => ({
+    ...progress,
+    requests: calls.requests,
+    retries: calls.retries,
+    throttledMs,
+  }));
 
   return yield* Effect.gen(function* () {
     const workspace = yield* client.workspace;

@@ -45,6 +45,8 @@ const make = async (path: string): Promise<void> => {
   } catch (cause) {
     // Two runs may begin at once.
     if ((cause as NodeJS.ErrnoException).code === "EEXIST") return;
-    throw sinkError(operation, "Unwritable", `${path} can't be made (${(cause as NodeJS.ErrnoException).code}).`, { cause });
+    throw sinkError(operation, "Unwritable", `${path} can't be made (${(cause as NodeJS.ErrnoException).code}).`, {
+      cause,
+    });
   }
 };

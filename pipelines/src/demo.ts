@@ -23,7 +23,9 @@ FROM source_mtu_monthly GROUP BY ALL ORDER BY largest_month DESC LIMIT 10`;
 /** Runs a command as typed, and ends with its code if it is not 0. */
 const command = (...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const shown = args.map((arg) => (/[\s"*]/.test(arg) ? `"${arg.trim().replaceAll(/\s+/g, " ").replaceAll('"', '\\"')}"` : arg));
+    const shown = args.map((arg) =>
+      /[\s"*]/.test(arg) ? `"${arg.trim().replaceAll(/\s+/g, " ").replaceAll('"', '\\"')}"` : arg,
+    );
     yield* Console.log(`\n$ segmeter ${shown.join(" ")}`);
     const code = yield* main(args);
     if (code !== 0) return yield* Effect.die(`segmeter ended with exit code ${code}`);
@@ -41,7 +43,9 @@ const demo = Effect.gen(function* () {
   yield* command("query", monthly, "--data-dir", dataDir);
   yield* Console.log("\nTop sources (sources overlap: their sum is no total):");
   yield* command("query", topSources, "--data-dir", dataDir);
-  yield* Console.log(`\nThe data is in ${dataDir}. Ask it more: npx -y pnpm@12.21.0 segmeter query "SHOW TABLES" --data-dir ${dataDir}`);
+  yield* Console.log(
+    `\nThe data is in ${dataDir}. Ask it more: npx -y pnpm@12.21.0 segmeter query "SHOW TABLES" --data-dir ${dataDir}`,
+  );
 });
 
 NodeRuntime.runMain(Effect.scoped(demo).pipe(Effect.provide(NodeServices.layer)));

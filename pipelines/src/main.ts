@@ -8,15 +8,16 @@ enableCompileCache();
 // What is captured, and DuckDB's log beside it, is this user's alone.
 process.umask(0o077);
 
-const [{ main, withoutToken }, { exitCodes, interruption }, NodeRuntime, NodeServices, Cause, Effect, Exit] = await Promise.all([
-  import("./cli/Main.ts"),
-  import("./cli/ExitCode.ts"),
-  import("@effect/platform-node/NodeRuntime"),
-  import("@effect/platform-node/NodeServices"),
-  import("effect/Cause"),
-  import("effect/Effect"),
-  import("effect/Exit"),
-]);
+const [{ main, withoutToken }, { exitCodes, interruption }, NodeRuntime, NodeServices, Cause, Effect, Exit] =
+  await Promise.all([
+    import("./cli/Main.ts"),
+    import("./cli/ExitCode.ts"),
+    import("@effect/platform-node/NodeRuntime"),
+    import("@effect/platform-node/NodeServices"),
+    import("effect/Cause"),
+    import("effect/Effect"),
+    import("effect/Exit"),
+  ]);
 
 process.once("SIGTERM", () => {
   interruption.code = exitCodes.terminated;
@@ -35,7 +36,9 @@ NodeRuntime.runMain(Effect.provide(main(process.argv.slice(2)), NodeServices.lay
       return end(interruption.code);
     }
     const [first = "unknown"] = String(Cause.squash(exit.cause)).split("\n");
-    process.stderr.write(`segmeter: unexpected: ${withoutToken(first)}. Please report this; nothing that was committed is lost.\n`);
+    process.stderr.write(
+      `segmeter: unexpected: ${withoutToken(first)}. Please report this; nothing that was committed is lost.\n`,
+    );
     end(exitCodes.incomplete);
   },
 });

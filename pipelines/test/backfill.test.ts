@@ -71,12 +71,16 @@ const describeColumns = async (source: string, database?: string): Promise<Reado
     (row) => `${String(row["column_name"])} ${String(row["column_type"])}`,
   );
 
-for (const encoder of ["parquetjs", "duckdb"] as const) {
-  class Backfilled extends Context.Service<Backfilled, Run>()(`test/Backfilled/${encoder}`) {}
+const encoders = ["parquetjs", "duckdb"] as const;
+type EncoderName = (typeof encoders)[number];
 
-  const backfilled = Layer.effect(
-    Backfilled,
-    Effect.gen(function* () {
+/** The same backfill, once with each encoder. */
+class Backfilled extends Context.Service<Backfilled, Readonly<Record<EncoderName, Run>>>()("test/Backfilled") {}
+
+const backfilled = Layer.effect(
+  Backfilled,
+  Effect.gen(function* () {
+    const run = Effect.fnUntraced(function* (encoder: EncoderName) {
       const simulator = yield* startSimulator(edges);
       const dataDir = join(yield* temporaryDirectory, "made", "by the tool");
       const flags = encoder === "parquetjs" ? [] : ["--parquet-encoder", encoder];
@@ -84,124 +88,140 @@ for (const encoder of ["parquetjs", "duckdb"] as const) {
         env: pointedAt(simulator, now),
       });
       return { simulator, workspaceId: simulator.workspaces[0]!.id, dataDir, ended };
-    }),
-  );
+    });
+    return yield* Effect.all({ parquetjs: run("parquetjs"), duckdb: run("duckdb") }, { concurrency: 2 });
+  }),
+);
 
-  layer(backfilled, { excludeTestServices: true })(`a backfill to both sinks, encoded by ${encoder}`, (it) => {
-    it.effect("ends well, and says on stdout what it did", () =>
-      Effect.gen(function* () {
-        const { ended, simulator, workspaceId } = yield* Backfilled;
-        assertCode(ended, 0);
-        const rows = datasetNames.flatMap((dataset) =>
-          months.map((month) => simulator.truth(workspaceId, dataset, month).length),
-        );
-        const total = rows.reduce((sum, count) => sum + count).toLocaleString("en-US");
-        assert.match(
-          ended.stdout,
-          new RegExp(
-            String.raw`^16 partitions captured \(${total} rows\), 8 empty, 4 absent, 0 held already, 0 failed; `,
-          ),
-        );
-        assert.match(ended.stdout, /; \d+ requests, 0 of them retries, in .+\n$/);
-        assert.match(ended.stderr, /^28 partitions to capture, 0 held already; 28 calls for usage at least\.\n/);
-      }),
-    );
-
-    for (const name of Object.keys(readers) as ReadonlyArray<keyof typeof readers>) {
-      it.effect(`holds the truth, as read from ${name}`, () =>
+layer(backfilled, { excludeTestServices: true })("a backfill to both sinks", (it) => {
+  for (const encoder of encoders) {
+    describe(`encoded by ${encoder}`, () => {
+      it.effect("ends well, and says on stdout what it did", () =>
         Effect.gen(function* () {
-          const { dataDir, simulator } = yield* Backfilled;
-          yield* Effect.promise(() => assertTruth(dataDir, simulator, { months, readers: [name] }));
+          const { ended, simulator, workspaceId } = (yield* Backfilled)[encoder];
+          assertCode(ended, 0);
+          const rows = datasetNames.flatMap((dataset) =>
+            months.map((month) => simulator.truth(workspaceId, dataset, month).length),
+          );
+          const total = rows.reduce((sum, count) => sum + count).toLocaleString("en-US");
+          assert.match(
+            ended.stdout,
+            new RegExp(
+              String.raw`^16 partitions captured \(${total} rows\), 8 empty, 4 absent, 0 held already, 0 failed; `,
+            ),
+          );
+          assert.match(ended.stdout, /; \d+ requests, 0 of them retries, in .+\n$/);
+          assert.match(ended.stderr, /^28 partitions to capture, 0 held already; 28 calls for usage at least\.\n/);
         }),
       );
-    }
 
-    it.effect("holds counts beyond 2^53, up to the largest", () =>
-      Effect.gen(function* () {
-        const { dataDir } = yield* Backfilled;
-        for (const name of Object.keys(readers) as ReadonlyArray<keyof typeof readers>) {
-          const rows = yield* Effect.promise(() => readers[name](dataDir, "source_api_calls_daily"));
-          const counts = new Set(rows.map((row) => row["api_calls"]));
-          for (const count of [2n ** 53n - 1n, 2n ** 53n + 1n, 2n ** 63n - 1n])
-            assert.isTrue(counts.has(count), `${count}`);
-        }
-      }),
-    );
+      for (const name of Object.keys(readers) as ReadonlyArray<keyof typeof readers>) {
+        it.effect(`holds the truth, as read from ${name}`, () =>
+          Effect.gen(function* () {
+            const { dataDir, simulator } = (yield* Backfilled)[encoder];
+            yield* Effect.promise(() => assertTruth(dataDir, simulator, { months, readers: [name] }));
+          }),
+        );
+      }
 
-    it.effect("stamps every row with the instant that it was told is now", () =>
-      Effect.gen(function* () {
-        const { dataDir } = yield* Backfilled;
-        for (const [name, read] of Object.entries(readers)) {
-          for (const table of Object.values(tableOf)) {
-            const rows = yield* Effect.promise(() => read(dataDir, table));
-            assert.deepStrictEqual(
-              [...new Set(rows.map((row) => row["observed_at"]))],
-              [stamp(now)],
-              `${table}, ${name}`,
-            );
+      it.effect("holds counts beyond 2^53, up to the largest", () =>
+        Effect.gen(function* () {
+          const { dataDir } = (yield* Backfilled)[encoder];
+          for (const name of Object.keys(readers) as ReadonlyArray<keyof typeof readers>) {
+            const rows = yield* Effect.promise(() => readers[name](dataDir, "source_api_calls_daily"));
+            const counts = new Set(rows.map((row) => row["api_calls"]));
+            for (const count of [2n ** 53n - 1n, 2n ** 53n + 1n, 2n ** 63n - 1n])
+              assert.isTrue(counts.has(count), `${count}`);
           }
-        }
-      }),
-    );
+        }),
+      );
 
-    it.effect("makes the tables, columns and types of the documents", () =>
-      Effect.gen(function* () {
-        const { dataDir } = yield* Backfilled;
-        const partition = ["usage_month DATE", "workspace_id VARCHAR"];
-        for (const [table, expected] of Object.entries(columns)) {
-          const inDuckDB = yield* Effect.promise(() => describeColumns(table, databaseOf(dataDir)));
-          assert.deepStrictEqual(inDuckDB, [...partition.toReversed(), ...expected], table);
-          const inParquet = yield* Effect.promise(() => describeColumns(parquetOf(dataDir, table)));
-          assert.deepStrictEqual(inParquet, [...expected, ...partition], `${table} in Parquet`);
-          // A month apart from the others: its path says what its columns do not.
-          const file = `${dataDir}/parquet/${table}/*/usage_month=2024-02-01/data.parquet`;
-          const inFile = yield* Effect.promise(() =>
-            describeColumns(`read_parquet('${file}', hive_partitioning = false)`),
-          );
-          assert.deepStrictEqual(inFile, expected, `${table} in its file`);
-        }
-      }),
-    );
+      it.effect("stamps every row with the instant that it was told is now", () =>
+        Effect.gen(function* () {
+          const { dataDir } = (yield* Backfilled)[encoder];
+          for (const [name, read] of Object.entries(readers)) {
+            for (const table of Object.values(tableOf)) {
+              const rows = yield* Effect.promise(() => read(dataDir, table));
+              assert.deepStrictEqual(
+                [...new Set(rows.map((row) => row["observed_at"]))],
+                [stamp(now)],
+                `${table}, ${name}`,
+              );
+            }
+          }
+        }),
+      );
 
-    it.effect("leaves the files of the documents and no others", () =>
-      Effect.gen(function* () {
-        const { dataDir, workspaceId } = yield* Backfilled;
-        const files = yield* Effect.promise(() => filesBelow(dataDir));
-        assert.deepStrictEqual(files, expectedFiles(workspaceId, months));
-      }),
-    );
+      it.effect("makes the tables, columns and types of the documents", () =>
+        Effect.gen(function* () {
+          const { dataDir } = (yield* Backfilled)[encoder];
+          const partition = ["usage_month DATE", "workspace_id VARCHAR"];
+          for (const [table, expected] of Object.entries(columns)) {
+            const inDuckDB = yield* Effect.promise(() => describeColumns(table, databaseOf(dataDir)));
+            assert.deepStrictEqual(inDuckDB, [...partition.toReversed(), ...expected], table);
+            const inParquet = yield* Effect.promise(() => describeColumns(parquetOf(dataDir, table)));
+            assert.deepStrictEqual(inParquet, [...expected, ...partition], `${table} in Parquet`);
+            // A month apart from the others: its path says what its columns do not.
+            const file = `${dataDir}/parquet/${table}/*/usage_month=2024-02-01/data.parquet`;
+            const inFile = yield* Effect.promise(() =>
+              describeColumns(`read_parquet('${file}', hive_partitioning = false)`),
+            );
+            assert.deepStrictEqual(inFile, expected, `${table} in its file`);
+          }
+        }),
+      );
 
-    it.effect("keeps what names the ids, and nothing more of a source", () =>
-      Effect.gen(function* () {
-        const { dataDir, simulator, workspaceId } = yield* Backfilled;
-        const expected = simulator
-          .sources(workspaceId)
-          .map(({ enabled, id, labels, metadata, name, slug }) => ({
-            workspace_id: workspaceId,
-            id,
-            slug,
-            name: name ?? slug,
-            type: metadata.slug,
-            enabled,
-            labels: JSON.stringify(labels),
-            first_seen: stamp(now),
-            last_seen: stamp(now),
-          }))
-          .toSorted((a, b) => (a.id < b.id ? -1 : 1));
-        const [{ slug, name } = { slug: "", name: "" }] = simulator.workspaces;
-        for (const read of Object.values(readers)) {
-          const rows = yield* Effect.promise(() => read(dataDir, "sources"));
-          const sources = rows.toSorted((a, b) => (String(a["id"]) < String(b["id"]) ? -1 : 1));
-          assert.deepStrictEqual(sources, expected);
-          const [workspace, ...others] = yield* Effect.promise(() => read(dataDir, "workspaces"));
-          const seen = { first_seen: stamp(now), last_seen: stamp(now) };
-          assert.deepStrictEqual(workspace, { workspace_id: workspaceId, id: workspaceId, slug, name, ...seen });
-          assert.deepStrictEqual(others, []);
-        }
-      }),
-    );
-  });
-}
+      it.effect("has its Parquet files written by what was asked for", () =>
+        Effect.gen(function* () {
+          const { dataDir } = (yield* Backfilled)[encoder];
+          const files = `parquet_file_metadata('${dataDir}/parquet/**/*.parquet')`;
+          const writers = yield* Effect.promise(() => ask(`SELECT DISTINCT created_by AS writer FROM ${files}`));
+          assert.isAbove(writers.length, 0);
+          for (const { writer } of writers)
+            assert.strictEqual(String(writer).startsWith("DuckDB"), encoder === "duckdb");
+        }),
+      );
+
+      it.effect("leaves the files of the documents and no others", () =>
+        Effect.gen(function* () {
+          const { dataDir, workspaceId } = (yield* Backfilled)[encoder];
+          const files = yield* Effect.promise(() => filesBelow(dataDir));
+          assert.deepStrictEqual(files, expectedFiles(workspaceId, months));
+        }),
+      );
+
+      it.effect("keeps what names the ids, and nothing more of a source", () =>
+        Effect.gen(function* () {
+          const { dataDir, simulator, workspaceId } = (yield* Backfilled)[encoder];
+          const expected = simulator
+            .sources(workspaceId)
+            .map(({ enabled, id, labels, metadata, name, slug }) => ({
+              workspace_id: workspaceId,
+              id,
+              slug,
+              name: name ?? slug,
+              type: metadata.slug,
+              enabled,
+              labels: JSON.stringify(labels),
+              first_seen: stamp(now),
+              last_seen: stamp(now),
+            }))
+            .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+          const [{ slug, name } = { slug: "", name: "" }] = simulator.workspaces;
+          for (const read of Object.values(readers)) {
+            const rows = yield* Effect.promise(() => read(dataDir, "sources"));
+            const sources = rows.toSorted((a, b) => (String(a["id"]) < String(b["id"]) ? -1 : 1));
+            assert.deepStrictEqual(sources, expected);
+            const [workspace, ...others] = yield* Effect.promise(() => read(dataDir, "workspaces"));
+            const seen = { first_seen: stamp(now), last_seen: stamp(now) };
+            assert.deepStrictEqual(workspace, { workspace_id: workspaceId, id: workspaceId, slug, name, ...seen });
+            assert.deepStrictEqual(others, []);
+          }
+        }),
+      );
+    });
+  }
+});
 
 describe.concurrent("one sink, one dataset", () => {
   const small = { now, workspaces: [{ sources: 3, from: "2024-01" }] } as const;

@@ -169,8 +169,10 @@ layer(held, { excludeTestServices: true })("what is held", (it) => {
     Effect.gen(function* () {
       const { dataDir } = yield* Held;
       const before = yield* Effect.promise(() => fingerprint(dataDir));
-      assertCode(yield* segmeter(["status", "--data-dir", dataDir]), 0);
-      assert.deepStrictEqual(yield* Effect.promise(() => fingerprint(dataDir)), before);
+      for (const sink of ["parquet", "duckdb"]) {
+        assertCode(yield* segmeter(["status", "--data-dir", dataDir, "--sink", sink]), 0);
+        assert.deepStrictEqual(yield* Effect.promise(() => fingerprint(dataDir)), before, sink);
+      }
     }),
   );
 });

@@ -47,11 +47,10 @@ export const openDuckDBFile = Effect.fn("openDuckDBFile")(function* (options: {
     Effect.tryPromise({
       // The cache waits, and busily, for an instance that was closed until the last of its results is collected. What only
       // reads has no commits to lose, and needs no cache.
-      try: () => (access === "read-only" ? DuckDBInstance.create(path, settings) : DuckDBInstance.fromCache(path, settings)),
+      try: () =>
+        access === "read-only" ? DuckDBInstance.create(path, settings) : DuckDBInstance.fromCache(path, settings),
       catch: failed,
-    }).pipe(
-      Effect.tap(() => Effect.sync(() => count(path, access, 1))),
-    ),
+    }).pipe(Effect.tap(() => Effect.sync(() => count(path, access, 1)))),
     (opened) =>
       Effect.sync(() => {
         // The last closing moves the log into the file. Should the disk be full, the next opening does.

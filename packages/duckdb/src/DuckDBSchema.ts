@@ -34,7 +34,7 @@ export const createTable = (table: Table): string =>
   `CREATE TABLE IF NOT EXISTS ${quoteName(table.name)} (${columnDefinitions(allColumns(table))})`;
 
 /** What each column means, as DuckDB's own comments: `duckdb_columns()` shows them. */
-export const commentsOn = (table: Table): ReadonlyArray<string> =>
+const commentsOn = (table: Table): ReadonlyArray<string> =>
   allColumns(table).map(
     ({ doc, name }) => `COMMENT ON COLUMN ${quoteName(table.name)}.${quoteName(name)} IS ${quoteText(doc)}`,
   );

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { escapeGlob, quoteName, quoteText } from "./Quote.ts";
 
 /** The files of a table as a glob of DuckDB's. */
-export const filesOf = (dataDir: string, table: Table): string =>
+const filesOf = (dataDir: string, table: Table): string =>
   join(escapeGlob(dataDir), "parquet", table.name, "**", "data.parquet");
 
 /** One row for each table: its name, and whether it has any file. */

@@ -2,16 +2,10 @@
  * One partition, from the first request to the commit: an idempotent effect with a typed result. What schedules it need not know
  * what it does, and it does not know who schedules it.
  */
-import {
-  Capture,
-  companionOf,
-  now,
-  Partition,
-  type Sink,
-  SinkError,
-  type UsageRow,
-} from "@segmeter/domain";
-import { CallTally, isTokenRefused, makeCallTally, type SegmentClient, SegmentError } from "@segmeter/segment";
+import type { Partition, SinkError } from "@segmeter/domain";
+import { Capture, companionOf, now, type Sink, type UsageRow } from "@segmeter/domain";
+import type { SegmentError } from "@segmeter/segment";
+import { CallTally, isTokenRefused, makeCallTally, type SegmentClient } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
 import { tell } from "./Event.ts";
@@ -71,7 +65,10 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
       const held = yield* heldRows(task, context.sinks);
       if (rows.length === 0 && held.length > 0) {
         const detail = `The service had ${held.length} rows before, and has none now; those are kept.`;
-        return yield* failed("failed", flowError(`capture ${partition.dataset} ${partition.month}`, "Withdrawn", detail));
+        return yield* failed(
+          "failed",
+          flowError(`capture ${partition.dataset} ${partition.month}`, "Withdrawn", detail),
+        );
       }
       const revised = revise(held, rows, capturedAt);
       const capture: Capture.Capture = {
@@ -92,9 +89,15 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
       yield* Effect.uninterruptible(Effect.andThen(load(context.sinks, { capture, rows: revised.rows }), setAside));
       yield* tell({ _tag: "PartitionCaptured", capture, revisions: revised.superseded });
       return { capture, rows: revised.rows, revisions: revised.superseded };
-    }).pipe(Effect.catchIf((error) => !isFatal(error), (error) => failed("failed", error)));
+    }).pipe(
+      Effect.catchIf(
+        (error) => !isFatal(error),
+        (error) => failed("failed", error),
+      ),
+    );
 
-  if (Result.isSuccess(walked)) return yield* keep(walked.success.rows.length === 0 ? "empty" : "captured", walked.success);
+  if (Result.isSuccess(walked))
+    return yield* keep(walked.success.rows.length === 0 ? "empty" : "captured", walked.success);
   const error = walked.failure;
   if (error._tag === "FlowError") return yield* failed("failed", error);
   if (isTokenRefused(error)) return yield* error;

@@ -10,7 +10,12 @@ export type FlowEvent =
   | { readonly _tag: "PageRead"; readonly partition: Partition.Partition; readonly rows: number }
   | { readonly _tag: "WalkDiscarded"; readonly partition: Partition.Partition; readonly why: string }
   | { readonly _tag: "PartitionCaptured"; readonly capture: Capture.Capture; readonly revisions: number }
-  | { readonly _tag: "PartitionCaughtUp"; readonly partition: Partition.Partition; readonly from: string; readonly to: string }
+  | {
+      readonly _tag: "PartitionCaughtUp";
+      readonly partition: Partition.Partition;
+      readonly from: string;
+      readonly to: string;
+    }
   | { readonly _tag: "PartitionFailed"; readonly capture: Capture.Capture; readonly message: string }
   | { readonly _tag: "NamesUnread"; readonly message: string };
 

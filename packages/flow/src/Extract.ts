@@ -33,7 +33,11 @@ export const extract = (
           yield* tell({ _tag: "PageRead", partition, rows: page.rows.length });
           if (page.next === undefined) return [[page], Option.none()] as const;
           if (seen.has(page.next) || page.next === cursor) {
-            return yield* flowError(operation, "RepeatedCursor", "The service gave the same cursor twice, so its pages have no end.");
+            return yield* flowError(
+              operation,
+              "RepeatedCursor",
+              "The service gave the same cursor twice, so its pages have no end.",
+            );
           }
           seen.add(page.next);
           return [[page], Option.some<string | undefined>(page.next)] as const;

@@ -2,14 +2,12 @@
  * Load: sinks replace the partition, one after the other, each atomically. A crash between two of them leaves the later one
  * behind; the next run brings it up from the earlier one.
  */
-import { Capture, type Partition, type Sink, type SinkError, sinkError, type SinkReason } from "@segmeter/domain";
+import type { Capture } from "@segmeter/domain";
+import { type Partition, type Sink, type SinkError, sinkError, type SinkReason } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 
 /** Not interruptible: what has begun is brought to its end. */
-export const load = (
-  sinks: ReadonlyArray<Sink>,
-  captured: Capture.CapturedPartition,
-): Effect.Effect<void, SinkError> =>
+export const load = (sinks: ReadonlyArray<Sink>, captured: Capture.CapturedPartition): Effect.Effect<void, SinkError> =>
   Effect.uninterruptible(Effect.forEach(sinks, (sink) => sink.replace(captured), { discard: true }));
 
 /** Copies a partition from the sink that has it to those that lag. */

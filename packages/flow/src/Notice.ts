@@ -3,7 +3,8 @@
  *
  * One warning per gate, with the number of cases and the first of them: a warning says where to look, it is no report.
  */
-import { Capture, Instant, type SourceMtuRow, type UsageRow, UsageMonth, type WorkspaceMtuRow } from "@segmeter/domain";
+import type { Capture } from "@segmeter/domain";
+import { Instant, type SourceMtuRow, type UsageRow, UsageMonth, type WorkspaceMtuRow } from "@segmeter/domain";
 import { seriesOf, sourceOf } from "./UsageKey.ts";
 
 /** Shape of `rows`: in key order. `workspace`: the rows of the workspace's own figures of the month, if these are of sources. */
@@ -34,7 +35,8 @@ const countsOf = (row: UsageRow): ReadonlyArray<bigint> =>
   "api_calls" in row ? [row.api_calls] : mtuCounts.map((name) => row[name]);
 
 /** What a workspace row and its source rows are compared by: MTU, or API calls. */
-const figureOf = (row: UsageRow): bigint => ("api_calls" in row ? row.api_calls : row.identified + row.never_identified);
+const figureOf = (row: UsageRow): bigint =>
+  "api_calls" in row ? row.api_calls : row.identified + row.never_identified;
 
 const isMtu = (row: UsageRow): row is WorkspaceMtuRow | SourceMtuRow => "period_start" in row;
 
@@ -72,9 +74,7 @@ const unevenSplits = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> =>
   );
 
 const oddPeriods = (month: UsageMonth.UsageMonth, rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> => {
-  const periods = new Map(
-    rows.filter(isMtu).map((row) => [`${row.period_start}/${row.period_end}`, row] as const),
-  );
+  const periods = new Map(rows.filter(isMtu).map((row) => [`${row.period_start}/${row.period_end}`, row] as const));
   return [...periods.values()].flatMap(({ period_end, period_start }) =>
     period_start === UsageMonth.start(month) && period_end === UsageMonth.end(month)
       ? []
@@ -83,9 +83,7 @@ const oddPeriods = (month: UsageMonth.UsageMonth, rows: ReadonlyArray<UsageRow>)
 };
 
 const outsideMonth = (month: UsageMonth.UsageMonth, rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> =>
-  rows.flatMap((row) =>
-    isMtu(row) || UsageMonth.of(Instant.startOfDay(row.day)) === month ? [] : [where(row)],
-  );
+  rows.flatMap((row) => (isMtu(row) || UsageMonth.of(Instant.startOfDay(row.day)) === month ? [] : [where(row)]));
 
 /** Sources overlap: each is at most the workspace, and all together at least. */
 const againstWorkspace = (
@@ -105,7 +103,9 @@ const againstWorkspace = (
     if (held === undefined) sums.set(dayOf(row), { row, sum: figure });
     else held.sum += figure;
   }
-  const short = [...sums].flatMap(([day, { row, sum }]) => (sum < wholes.get(day)! ? [Instant.formatDay(row.day)] : []));
+  const short = [...sums].flatMap(([day, { row, sum }]) =>
+    sum < wholes.get(day)! ? [Instant.formatDay(row.day)] : [],
+  );
   return [
     ...warning("source-above-workspace", "sources are above the workspace's figure", larger),
     ...warning("sources-below-workspace", "days have sources that together are below the workspace's figure", short),

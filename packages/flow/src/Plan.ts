@@ -71,7 +71,11 @@ export const plan = (request: PlanRequest): Plan => {
       else tasks.push({ _tag: "CatchUp", partition, from: newest.sink, to });
     }
   }
-  return { tasks, skipped, leastRequests: tasks.reduce((sum, task) => sum + leastRequestsOf(task, request.pageSize), 0) };
+  return {
+    tasks,
+    skipped,
+    leastRequests: tasks.reduce((sum, task) => sum + leastRequestsOf(task, request.pageSize), 0),
+  };
 };
 
 interface Version {

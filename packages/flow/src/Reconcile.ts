@@ -100,9 +100,13 @@ const fold = (pages: ReadonlyArray<WalkedPage>): Folded | { readonly conflict: s
     }
   }
   const warnings: Array<Capture.Warning> = [];
-  if (repeated > 0) warnings.push({ gate: "repeated-row", message: `${repeated} equal rows came twice, and were folded.` });
+  if (repeated > 0)
+    warnings.push({ gate: "repeated-row", message: `${repeated} equal rows came twice, and were folded.` });
   if (snapshots > 0) {
-    warnings.push({ gate: "second-snapshot", message: `${snapshots} earlier snapshots of a day gave way to later ones.` });
+    warnings.push({
+      gate: "second-snapshot",
+      message: `${snapshots} earlier snapshots of a day gave way to later ones.`,
+    });
   }
   return { rows: [...latest.values()].sort(byKey), distinct: latest.size + snapshots, repeated, warnings };
 };
@@ -117,7 +121,12 @@ const outsidePeriod = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<Capture.War
   const [first] = outside;
   if (first === undefined) return [];
   const more = outside.length === 1 ? "" : `, and ${outside.length - 1} more`;
-  return [{ gate: "outside-period", message: `The figure of ${describe(first)} lies outside the period that it names${more}.` }];
+  return [
+    {
+      gate: "outside-period",
+      message: `The figure of ${describe(first)} lies outside the period that it names${more}.`,
+    },
+  ];
 };
 
 const unknownFields = (pages: ReadonlyArray<WalkedPage>): ReadonlyArray<Capture.Warning> => {
@@ -135,7 +144,10 @@ const doubtOf = (
 ): { readonly reason: GateReason; readonly detail: string } | undefined => {
   const totals = new Set(pages.flatMap(({ totalEntries }) => (totalEntries === undefined ? [] : [totalEntries])));
   if (totals.size > 1) {
-    return { reason: "TotalMismatch", detail: `The total changed during the walk: ${[...totals].join(", then ")} rows.` };
+    return {
+      reason: "TotalMismatch",
+      detail: `The total changed during the walk: ${[...totals].join(", then ")} rows.`,
+    };
   }
   const [total] = totals;
   if (total !== undefined) {

@@ -19,9 +19,6 @@ export class Rejects extends Context.Service<
   Rejects,
   {
     /** Replaces the rejects of the capture's partition; with none, clears them. */
-    readonly replace: (
-      capture: Capture.Capture,
-      rejects: ReadonlyArray<Reject>,
-    ) => Effect.Effect<void, SinkError>;
+    readonly replace: (capture: Capture.Capture, rejects: ReadonlyArray<Reject>) => Effect.Effect<void, SinkError>;
   }
 >()("@segmeter/flow/Rejects") {}

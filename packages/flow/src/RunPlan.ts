@@ -1,14 +1,7 @@
 /**
  * Carries a plan out: its tasks side by side, in order of their start. The fiber pool is here; what one task does is not.
  */
-import {
-  Capture,
-  companionOf,
-  Partition,
-  type Run,
-  type Sink,
-  type UsageRow,
-} from "@segmeter/domain";
+import { Capture, companionOf, Partition, type Run, type Sink, type UsageRow } from "@segmeter/domain";
 import { makeCallTally, type SegmentClient } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
@@ -21,7 +14,9 @@ import { recordFailure } from "./RecordFailure.ts";
 import type { Rejects } from "./Rejects.ts";
 
 /** What a run did so far; requests, retries and waiting are the client's to tell. */
-export type Progress = { -readonly [Name in keyof Omit<Run.RunTotals, "requests" | "retries" | "throttledMs">]: number };
+export type Progress = {
+  -readonly [Name in keyof Omit<Run.RunTotals, "requests" | "retries" | "throttledMs">]: number;
+};
 
 export const makeProgress = (): Progress => ({
   captured: 0,

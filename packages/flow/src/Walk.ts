@@ -33,7 +33,8 @@ export const walk = Effect.fn("Flow.walk")(function* (
     if (verdict._tag === "Kept") return finish(verdict.kept, pages, walks);
     if (isConfirmed(verdict, previous, pages)) return finish(withDoubt(verdict), pages, walks);
     if (walks >= config.maxWalks) {
-      if (verdict.reason === "TotalMismatch" && config.gates === "warn") return finish(withDoubt(verdict), pages, walks);
+      if (verdict.reason === "TotalMismatch" && config.gates === "warn")
+        return finish(withDoubt(verdict), pages, walks);
       return yield* flowError(operation, verdict.reason, `${verdict.detail} ${walks} walks did not agree.`);
     }
     yield* tell({ _tag: "WalkDiscarded", partition, why: verdict.detail });

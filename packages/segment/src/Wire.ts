@@ -46,7 +46,7 @@ export const usageOperations: { readonly [Name in DatasetName]: UsageOperation }
 };
 
 /** `pagination`, inside `data`. Cursors are opaque; the last page has no `next`. */
-export const Pagination = Schema.Struct({
+const Pagination = Schema.Struct({
   next: Schema.optionalKey(Schema.NullOr(Schema.String)),
   totalEntries: Schema.optionalKey(Schema.NullOr(Schema.Int)),
 });

@@ -15,11 +15,7 @@ export function spoilAnswer(whole: Reply, fault: AnswerFault, atMs: number): Rep
     case "status":
       return fault.body === "html"
         ? reply(fault.status, "text/html", htmlBody)
-        : reply(
-            fault.status,
-            contentType,
-            errorBody({ type: "simulated", message: fault.message }),
-          );
+        : reply(fault.status, contentType, errorBody({ type: "simulated", message: fault.message }));
     case "rate-limit-storm": {
       const verdict = {
         isAllowed: false,
@@ -51,11 +47,7 @@ export function spoilAnswer(whole: Reply, fault: AnswerFault, atMs: number): Rep
     case "wrong-envelope":
       return reply(200, contentType, JSON.stringify({ data: { pagination: { current: "MDow" } } }));
     case "errors-with-200":
-      return reply(
-        200,
-        contentType,
-        errorBody({ type: "internal-error", message: "Something went wrong" }),
-      );
+      return reply(200, contentType, errorBody({ type: "internal-error", message: "Something went wrong" }));
     case "revoked-token":
       return unauthorized(contentType);
     case "redirect":

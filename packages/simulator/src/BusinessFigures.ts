@@ -39,8 +39,7 @@ export function businessFigures(
       const fresh = Math.floor((today * 8) / (8 + index));
       never += Math.floor((fresh * kind.never) / 1000);
       tied += Math.floor((fresh * kind.tied) / 1000);
-      identified +=
-        Math.floor((fresh * kind.tied) / 1000) + Math.floor((fresh * kind.known) / 1000);
+      identified += Math.floor((fresh * kind.tied) / 1000) + Math.floor((fresh * kind.known) / 1000);
       apiCalls += today * kind.callsPerPerson;
     }
     figures.set([BigInt(never), BigInt(tied), BigInt(identified), BigInt(apiCalls)], index * width);

@@ -21,24 +21,19 @@ const where = {
     Schema.Number.check(
       Schema.makeFilter(
         (times: number) =>
-          (times >= 1 && (times === Infinity || Number.isSafeInteger(times))) ||
-          "a whole number from 1, or Infinity",
+          (times >= 1 && (times === Infinity || Number.isSafeInteger(times))) || "a whole number from 1, or Infinity",
       ),
     ),
     1,
   ),
   /** Share of the hit requests on which it fires, from 0 to 1, drawn from the seed. Default: 1. */
   probability: Schema.optional(
-    Schema.Finite.check(
-      Schema.isBetween({ minimum: 0, maximum: 1 }, { expected: "a number from 0 to 1" }),
-    ),
+    Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }, { expected: "a number from 0 to 1" })),
   ),
 };
 
-const rule = <const Kind extends string, Fields extends Schema.Struct.Fields>(
-  kind: Kind,
-  fields: Fields,
-) => Schema.Struct({ kind: Schema.Literal(kind), ...where, ...fields });
+const rule = <const Kind extends string, Fields extends Schema.Struct.Fields>(kind: Kind, fields: Fields) =>
+  Schema.Struct({ kind: Schema.Literal(kind), ...where, ...fields });
 
 const rowAt = withDefault(wholeNumber(0, 1_000_000), 0);
 const rowCount = withDefault(wholeNumber(1, 1_000_000), 1);
@@ -115,8 +110,7 @@ export type FaultKind = ArmedRule["kind"];
 
 const descriptions: Readonly<Record<FaultKind, string>> = {
   status: "any status (status=500) with a JSON or HTML body (body=json|html, message=…)",
-  "rate-limit-storm":
-    "429 whatever the limit, telling to wait (waitMs=1000, refusal=all); times says how many",
+  "rate-limit-storm": "429 whatever the limit, telling to wait (waitMs=1000, refusal=all); times says how many",
   "html-502": "502 with a proxy's HTML page",
   reset: "the connection is reset before any header",
   "reset-midway": "the connection breaks off within the body (keepPermille=500)",
@@ -143,11 +137,12 @@ const descriptions: Readonly<Record<FaultKind, string>> = {
 };
 
 /** Every kind with one line on what it does and on its parameters, for help texts. */
-export const faultKinds: ReadonlyArray<{ readonly kind: FaultKind; readonly description: string }> =
-  rules.map(({ fields }) => ({
+export const faultKinds: ReadonlyArray<{ readonly kind: FaultKind; readonly description: string }> = rules.map(
+  ({ fields }) => ({
     kind: fields.kind.literal,
     description: descriptions[fields.kind.literal],
-  }));
+  }),
+);
 
 /** A fault that could not be read. Not retryable. */
 export class FaultSyntaxError extends Schema.TaggedError<FaultSyntaxError>()("FaultSyntaxError", {
@@ -164,9 +159,7 @@ export class FaultSyntaxError extends Schema.TaggedError<FaultSyntaxError>()("Fa
 /** Checks a rule and fills in its defaults. */
 export function armRule(rule: unknown, text: string): Result.Result<ArmedRule, FaultSyntaxError> {
   return Schema.decodeUnknownResult(AnyRule, { onExcessProperty: "error" })(rule).pipe(
-    Result.mapError(
-      (cause) => new FaultSyntaxError({ text, hint: cause.message.replace(/\s*\n\s*/g, " ") }),
-    ),
+    Result.mapError((cause) => new FaultSyntaxError({ text, hint: cause.message.replace(/\s*\n\s*/g, " ") })),
   );
 }
 
@@ -178,17 +171,13 @@ export function parseFault(text: string): Result.Result<FaultRule, FaultSyntaxEr
   const [kind = "", parameters = ""] = text.trim().split(/:(.*)/s);
   if (!faultKinds.some((known) => known.kind === kind)) {
     const known = faultKinds.map((one) => one.kind).join(", ");
-    return Result.fail(
-      new FaultSyntaxError({ text, hint: `no such kind; the kinds are ${known}` }),
-    );
+    return Result.fail(new FaultSyntaxError({ text, hint: `no such kind; the kinds are ${known}` }));
   }
   const rule: Record<string, unknown> = { kind };
   for (const parameter of parameters.split(",").filter((one) => one.trim() !== "")) {
     const [name = "", value] = parameter.trim().split(/=(.*)/s);
-    if (value === undefined)
-      return Result.fail(new FaultSyntaxError({ text, hint: `"${name}" lacks "=value"` }));
-    if (name in rule)
-      return Result.fail(new FaultSyntaxError({ text, hint: `"${name}" is given twice` }));
+    if (value === undefined) return Result.fail(new FaultSyntaxError({ text, hint: `"${name}" lacks "=value"` }));
+    if (name in rule) return Result.fail(new FaultSyntaxError({ text, hint: `"${name}" is given twice` }));
     rule[name] = /^(-?\d+(\.\d+)?|Infinity)$/.test(value) ? Number(value) : value;
   }
   return armRule(rule, text);

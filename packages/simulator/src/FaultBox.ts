@@ -72,12 +72,8 @@ export class FaultBox implements FaultControl {
       const { rule } = armed;
       const isPage = isPageFault(rule);
       // An answer has one fault; the rules behind it wait for the next request rather than be spent unseen.
-      if (armed.fired >= rule.times || !hits(rule, target) || (!isPage && answer !== undefined))
-        continue;
-      if (
-        rule.probability !== undefined &&
-        !chance(rule.probability * 1000, this.#seed, "fault", this.#draws++)
-      )
+      if (armed.fired >= rule.times || !hits(rule, target) || (!isPage && answer !== undefined)) continue;
+      if (rule.probability !== undefined && !chance(rule.probability * 1000, this.#seed, "fault", this.#draws++))
         continue;
       armed.fired += 1;
       if (isPage) page.push(rule);
@@ -91,18 +87,14 @@ function hits(rule: ArmedRule, target: Target): boolean {
   if (rule.path !== undefined && rule.path !== target.path) return false;
   if (rule.month !== undefined && rule.month !== target.month) return false;
   if (rule.workspaceId !== undefined && rule.workspaceId !== target.workspaceId) return false;
-  if (rule.page === "last" ? !target.isLast : rule.page !== undefined && rule.page !== target.page)
-    return false;
+  if (rule.page === "last" ? !target.isLast : rule.page !== undefined && rule.page !== target.page) return false;
   // `GET /` answers with no list that such a fault could spoil.
   if (isPageFault(rule) && target.path === "/") return false;
   switch (rule.kind) {
     case "shifted-page":
       return target.page > 0;
     case "bad-row":
-      return (
-        target.month !== undefined &&
-        (rule.variant !== "empty-source-id" || target.path.includes("/sources/"))
-      );
+      return target.month !== undefined && (rule.variant !== "empty-source-id" || target.path.includes("/sources/"));
     case "conflicting-row":
     case "second-snapshot":
     case "outside-period":

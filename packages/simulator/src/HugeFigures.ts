@@ -20,8 +20,7 @@ export function hugeFigures(rank: number, period: Period): Figures {
   for (let index = 0; index < days; index++) {
     const aroundEdge = edge - 1n + BigInt(index);
     const toLargest = largest - BigInt(days - 1 - index);
-    const [identified, apiCalls] =
-      rank % 2 === 0 ? [aroundEdge, toLargest] : [toLargest, aroundEdge];
+    const [identified, apiCalls] = rank % 2 === 0 ? [aroundEdge, toLargest] : [toLargest, aroundEdge];
     figures.set([edge + 1n + BigInt(index), edge - 1n, identified, apiCalls], index * width);
   }
   return figures;

@@ -61,8 +61,7 @@ export function listUsage(
   return {
     listKey,
     total: countRows(usage, dataset),
-    slice: (start, end) =>
-      sliceRows(usage, dataset, start, end).map((row): FaultyRow => ({ ...row })),
+    slice: (start, end) => sliceRows(usage, dataset, start, end).map((row): FaultyRow => ({ ...row })),
     texts: (rows) => rowTexts(dataset, rows, asNumbers),
     counts,
     month,

@@ -73,9 +73,7 @@ export function spoilPage(page: Page, fault: PageFault): Page {
         rows: rows.map((row) => (typeof row === "string" ? row : { ...row, [fault.name]: "12.5" })),
       };
     case "bad-row":
-      return spoilRow(page, fault.row, (row) => [
-        badRow(row, fault.variant, fault.field ?? page.counts[0]),
-      ]);
+      return spoilRow(page, fault.row, (row) => [badRow(row, fault.variant, fault.field ?? page.counts[0])]);
     case "outside-period":
       return spoilRow(page, fault.row, (row) => [
         { ...row, timestamp: formatInstant((page.periodEndMs ?? 0) + dayMs) },
@@ -105,9 +103,7 @@ function spoilRow(
 ): Page {
   return {
     ...page,
-    rows: page.rows.flatMap((row, index) =>
-      index === at && typeof row === "object" ? spoil(row) : [row],
-    ),
+    rows: page.rows.flatMap((row, index) => (index === at && typeof row === "object" ? spoil(row) : [row])),
   };
 }
 

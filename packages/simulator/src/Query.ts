@@ -44,8 +44,7 @@ export function readQuery(search: URLSearchParams): Query {
  */
 export function readPeriod(query: Query): MonthNumber | InvalidParameter {
   const text = query["period"];
-  if (text === undefined || text === "")
-    return { field: "period", message: '"period" is required' };
+  if (text === undefined || text === "") return { field: "period", message: '"period" is required' };
   const month = /^(\d{4}-\d{2})-01(T00:00(:00(\.0+)?)?(Z|\+00:00))?$/.exec(text)?.[1];
   const read = month === undefined ? undefined : parseMonth(month);
   return (
@@ -64,8 +63,7 @@ export function readCount(query: Query, maxPageSize: number): number | InvalidPa
   if (!/^-?\d{1,15}$/.test(text)) return { field, message: `"${field}" must be an integer` };
   const count = Number(text);
   if (count < 1) return { field, message: `"${field}" must be greater than or equal to 1` };
-  if (count > maxPageSize)
-    return { field, message: `"${field}" must be less than or equal to ${maxPageSize}` };
+  if (count > maxPageSize) return { field, message: `"${field}" must be less than or equal to ${maxPageSize}` };
   return count;
 }
 
@@ -77,7 +75,5 @@ export function readCursor(query: Query, total: number): Cursor | InvalidParamet
   const cursor = { page: Number(match?.[1]), offset: Number(match?.[2]) };
   // Decoding base64 passes over what is not base64, so only a cursor that encodes to itself was given out here.
   const isOurs = match !== null && encodeCursor(cursor) === text && cursor.offset <= total;
-  return isOurs
-    ? cursor
-    : { field: "pagination.cursor", message: '"pagination.cursor" is not a valid cursor' };
+  return isOurs ? cursor : { field: "pagination.cursor", message: '"pagination.cursor" is not a valid cursor' };
 }

@@ -38,9 +38,7 @@ export class RateLimiter {
   take(token: string, atMs: number): Verdict {
     const window = this.#windows.get(token) ?? { startMs: -Infinity, consumed: 0, times: [] };
     this.#windows.set(token, window);
-    return this.#options.style === "sliding"
-      ? this.#slide(window, atMs)
-      : this.#count(window, atMs);
+    return this.#options.style === "sliding" ? this.#slide(window, atMs) : this.#count(window, atMs);
   }
 
   #count(window: Window, atMs: number): Verdict {

@@ -46,10 +46,7 @@ export function seenStatus({ status, delivery }: Reply): number | undefined {
 }
 
 /** Puts a reply on the wire. */
-export function deliver(
-  { status, headers, body, delivery }: Reply,
-  response: ServerResponse,
-): void {
+export function deliver({ status, headers, body, delivery }: Reply, response: ServerResponse): void {
   if (delivery.kind === "hang") return;
   if (delivery.kind === "reset") {
     response.socket?.resetAndDestroy();

@@ -59,10 +59,7 @@ export class RequestLog {
       ...entry,
       path,
       query: Object.fromEntries(
-        Object.entries(entry.query).map(([name, value]) => [
-          this.#redact(name),
-          this.#redact(value),
-        ]),
+        Object.entries(entry.query).map(([name, value]) => [this.#redact(name), this.#redact(value)]),
       ),
       userAgent: entry.userAgent === undefined ? undefined : this.#redact(entry.userAgent),
       accept: entry.accept === undefined ? undefined : this.#redact(entry.accept),
@@ -81,9 +78,6 @@ export class RequestLog {
 
 /** A token wherever it stands; a short one only as a word, lest `a` be struck out of every path. */
 function pattern(token: string): string {
-  const literal = token.replace(
-    /[^A-Za-z0-9_]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
+  const literal = token.replace(/[^A-Za-z0-9_]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
   return token.length < 8 ? `(?<![A-Za-z0-9])${literal}(?![A-Za-z0-9])` : literal;
 }

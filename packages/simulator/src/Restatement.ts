@@ -42,13 +42,10 @@ export function restateSeries(
 ): ReadonlyArray<SourceSeries> {
   let restated = series;
   for (const change of changes) {
-    if (change.withdraw === true)
-      restated = restated.filter(({ source }) => source.id !== change.sourceId);
+    if (change.withdraw === true) restated = restated.filter(({ source }) => source.id !== change.sourceId);
     if (change.factorPermille === undefined && change.delta === undefined) continue;
     restated = restated.map((one) =>
-      change.sourceId === undefined || change.sourceId === one.source.id
-        ? restateOne(one, change)
-        : one,
+      change.sourceId === undefined || change.sourceId === one.source.id ? restateOne(one, change) : one,
     );
   }
   return restated;

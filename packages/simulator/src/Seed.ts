@@ -27,12 +27,7 @@ export function hash(seed: number, ...parts: ReadonlyArray<Part>): number {
 }
 
 /** An integer from `low` to `high`, both included. */
-export function between(
-  low: number,
-  high: number,
-  seed: number,
-  ...parts: ReadonlyArray<Part>
-): number {
+export function between(low: number, high: number, seed: number, ...parts: ReadonlyArray<Part>): number {
   return low + (hash(seed, ...parts) % (high - low + 1));
 }
 
@@ -52,8 +47,7 @@ const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 /** An identifier of `length` base58 characters, as the service gives to workspaces and sources (22). */
 export function identifier(length: number, seed: number, ...parts: ReadonlyArray<Part>): string {
   let text = "";
-  for (let index = 0; index < length; index++)
-    text += alphabet[hash(seed, ...parts, index) % alphabet.length];
+  for (let index = 0; index < length; index++) text += alphabet[hash(seed, ...parts, index) % alphabet.length];
   return text;
 }
 

@@ -11,14 +11,7 @@ import type { FaultBox } from "./FaultBox.ts";
 import { type Listing, listSources, listUsage } from "./Listing.ts";
 import { formatMonth } from "./Month.ts";
 import { type Page, spoilPage } from "./PageFault.ts";
-import {
-  encodeCursor,
-  type InvalidParameter,
-  type Query,
-  readCount,
-  readCursor,
-  readPeriod,
-} from "./Query.ts";
+import { encodeCursor, type InvalidParameter, type Query, readCount, readCursor, readPeriod } from "./Query.ts";
 import { RateLimiter, rateHeaders, refuse } from "./RateLimit.ts";
 import { reply, type Reply } from "./Reply.ts";
 import type { SimulatorConfig } from "./SimulatorConfig.ts";
@@ -97,8 +90,7 @@ export class Service {
         faults: [],
       };
     }
-    const headers =
-      rateLimit?.headers === true && verdict !== undefined ? rateHeaders(verdict) : {};
+    const headers = rateLimit?.headers === true && verdict !== undefined ? rateHeaders(verdict) : {};
     const answer = this.#route(request, workspace);
     if ("error" in answer) return refused(answer.status, answer.error);
     const whole = reply(200, contentType, answer.body, headers);
@@ -126,9 +118,7 @@ export class Service {
     const dataset = datasetAt(path);
     if (dataset === undefined && path !== "/sources") return notFound(`no such path: ${path}`);
     const listing =
-      dataset === undefined
-        ? listSources(workspace, this.#nowMs())
-        : this.#usage(workspace, dataset, query);
+      dataset === undefined ? listSources(workspace, this.#nowMs()) : this.#usage(workspace, dataset, query);
     return "error" in listing ? listing : this.#page(request, workspace, listing);
   }
 
@@ -160,9 +150,7 @@ export class Service {
     return {
       body: drawn.page.length > 0 ? write() : this.#bodies.get(key, write),
       fault: drawn.answer,
-      faults: [...drawn.page, ...(drawn.answer === undefined ? [] : [drawn.answer])].map(
-        ({ kind }) => kind,
-      ),
+      faults: [...drawn.page, ...(drawn.answer === undefined ? [] : [drawn.answer])].map(({ kind }) => kind),
     };
   }
 
@@ -188,10 +176,7 @@ export class Service {
     const month = readPeriod(query);
     if (typeof month !== "number") return invalid(month);
     const nowMs = this.#nowMs();
-    if (
-      this.#config.beyondRetention === "not-found" &&
-      this.#world.isBeyondRetention(month, nowMs)
-    ) {
+    if (this.#config.beyondRetention === "not-found" && this.#world.isBeyondRetention(month, nowMs)) {
       return notFound(`no usage for ${formatMonth(month)}`);
     }
     return listUsage(this.#world, workspace, dataset, month, nowMs, this.#config.countsAsNumbers);

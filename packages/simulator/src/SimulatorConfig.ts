@@ -15,25 +15,19 @@ export const Month = Schema.String.check(
 
 /** Reads an ISO-8601 instant; NaN when it is none, or when it would depend on the machine's time zone. */
 export function parseInstant(text: string): number {
-  return /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text)
-    ? Date.parse(text)
-    : NaN;
+  return /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? Date.parse(text) : NaN;
 }
 
 const Instant = Schema.String.check(
   Schema.makeFilter(
-    (text: string) =>
-      !Number.isNaN(parseInstant(text)) || "an ISO-8601 instant in UTC or with an offset",
+    (text: string) => !Number.isNaN(parseInstant(text)) || "an ISO-8601 instant in UTC or with an offset",
   ),
 );
 
 /** A whole number within bounds, both included. */
 export const wholeNumber = (minimum: number, maximum: number) =>
   Schema.Int.check(
-    Schema.isBetween(
-      { minimum, maximum },
-      { expected: `a whole number from ${minimum} to ${maximum}` },
-    ),
+    Schema.isBetween({ minimum, maximum }, { expected: `a whole number from ${minimum} to ${maximum}` }),
   );
 
 /** A field that may be left out. */
@@ -97,10 +91,7 @@ export const SimulatorConfig = Schema.Struct({
   now: Schema.optional(Instant),
   /** Wait before each answer, in milliseconds, or its bounds. Default: 0. */
   latencyMs: withDefault(
-    Schema.Union([
-      wholeNumber(0, 600_000),
-      Schema.Tuple([wholeNumber(0, 600_000), wholeNumber(0, 600_000)]),
-    ]),
+    Schema.Union([wholeNumber(0, 600_000), Schema.Tuple([wholeNumber(0, 600_000), wholeNumber(0, 600_000)])]),
     0,
   ),
   /** The rate limit. Default: none, and then no rate header is sent. */
@@ -138,10 +129,7 @@ export type RateLimitOptions = typeof RateLimitOptions.Type;
 
 /** The token of the workspace at `index`, as configured or by default. */
 export function tokenOf(config: SimulatorConfig, index: number): string {
-  return (
-    config.workspaces[index]?.token ??
-    (index === 0 ? "simulator-token" : `simulator-token-${index + 1}`)
-  );
+  return config.workspaces[index]?.token ?? (index === 0 ? "simulator-token" : `simulator-token-${index + 1}`);
 }
 
 /**
@@ -149,17 +137,10 @@ export function tokenOf(config: SimulatorConfig, index: number): string {
  * Errors: `SimulatorError` that names the field; not retryable.
  */
 export const resolveConfig = Effect.fnUntraced(function* (options: SimulatorOptions) {
-  const config = yield* Schema.decodeUnknownEffect(SimulatorConfig, { onExcessProperty: "error" })(
-    options,
-  ).pipe(
-    Effect.mapError(
-      (cause) => new SimulatorError({ operation: "configure", hint: cause.message, cause }),
-    ),
+  const config = yield* Schema.decodeUnknownEffect(SimulatorConfig, { onExcessProperty: "error" })(options).pipe(
+    Effect.mapError((cause) => new SimulatorError({ operation: "configure", hint: cause.message, cause })),
   );
-  const tokens = config.workspaces.flatMap((workspace, index) => [
-    tokenOf(config, index),
-    ...workspace.moreTokens,
-  ]);
+  const tokens = config.workspaces.flatMap((workspace, index) => [tokenOf(config, index), ...workspace.moreTokens]);
   if (new Set(tokens).size < tokens.length) {
     // The tokens themselves stay out of the message: it may be logged.
     return yield* new SimulatorError({

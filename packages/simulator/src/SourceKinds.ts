@@ -26,28 +26,10 @@ const server: ReadonlyArray<string> = ["Server"];
 
 /** The kinds of source that workspaces have; the first is the most common. */
 export const sourceKinds: ReadonlyArray<SourceKind> = [
-  kind(
-    "Javascript",
-    "javascript",
-    web,
-    ["Storefront", "Landing Pages", "Checkout", "Help Centre"],
-    610,
-    250,
-    60,
-    11,
-  ),
+  kind("Javascript", "javascript", web, ["Storefront", "Landing Pages", "Checkout", "Help Centre"], 610, 250, 60, 11),
   kind("iOS", "ios", mobile, ["Shopper App", "Courier App"], 290, 420, 130, 19),
   kind("Android", "android", mobile, ["Shopper App", "Courier App"], 340, 390, 120, 17),
-  kind(
-    "Node.js",
-    "node-js",
-    server,
-    ["Orders API", "Billing Worker", "Sign-up Service"],
-    20,
-    60,
-    780,
-    6,
-  ),
+  kind("Node.js", "node-js", server, ["Orders API", "Billing Worker", "Sign-up Service"], 20, 60, 780, 6),
   kind("Go", "go", server, ["Ledger", "Search Gateway"], 10, 40, 820, 5),
   kind("Python", "python", server, ["Recommendations", "Data Science Jobs"], 15, 70, 760, 4),
   kind("HTTP API", "http-api", server, ["Points of Sale", "Partner Feed"], 120, 90, 610, 3),

@@ -57,35 +57,25 @@ export type UsageRow = RowOf[Dataset];
 /** How many rows a dataset has in a month. */
 export function countRows(usage: MonthUsage, dataset: Dataset): number {
   if (!datasets[dataset].perSource) return daysWithRows(usage);
-  return usage.series.reduce(
-    (sum, { firstDay }) => sum + Math.max(0, usage.lastDay - firstDay + 1),
-    0,
-  );
+  return usage.series.reduce((sum, { firstDay }) => sum + Math.max(0, usage.lastDay - firstDay + 1), 0);
 }
 
 /**
  * Rows from position `start` on, up to but without `end`.
  * Shape: fewer when there are no more.
  */
-export function sliceRows(
-  usage: MonthUsage,
-  dataset: Dataset,
-  start: number,
-  end: number,
-): Array<UsageRow> {
+export function sliceRows(usage: MonthUsage, dataset: Dataset, start: number, end: number): Array<UsageRow> {
   const rows: Array<UsageRow> = [];
   let position = 0;
   for (let day = usage.period.first; day <= usage.lastDay && position < end; day++) {
     if (!datasets[dataset].perSource) {
-      if (usage.series.length > 0 && position >= start)
-        rows.push(row(usage, dataset, day, usage.workspace));
+      if (usage.series.length > 0 && position >= start) rows.push(row(usage, dataset, day, usage.workspace));
       if (usage.series.length > 0) position++;
       continue;
     }
     for (const { source, firstDay, figures } of usage.series) {
       if (firstDay > day) continue;
-      if (position >= start && position < end)
-        rows.push(row(usage, dataset, day, figures, source.id));
+      if (position >= start && position < end) rows.push(row(usage, dataset, day, figures, source.id));
       position++;
     }
   }
@@ -96,18 +86,11 @@ function daysWithRows(usage: MonthUsage): number {
   return usage.series.length === 0 ? 0 : Math.max(0, usage.lastDay - usage.period.first + 1);
 }
 
-function row(
-  usage: MonthUsage,
-  dataset: Dataset,
-  day: DayNumber,
-  figures: Figures,
-  sourceId?: string,
-): UsageRow {
+function row(usage: MonthUsage, dataset: Dataset, day: DayNumber, figures: Figures, sourceId?: string): UsageRow {
   const at = (day - usage.period.first) * width;
   const timestamp = formatDay(day);
   const owner = sourceId === undefined ? {} : { sourceId };
-  if (dataset.endsWith("api-calls"))
-    return { ...owner, apiCalls: String(figures[at + 3]), timestamp };
+  if (dataset.endsWith("api-calls")) return { ...owner, apiCalls: String(figures[at + 3]), timestamp };
   const never = figures[at] as bigint;
   const tied = figures[at + 1] as bigint;
   return {

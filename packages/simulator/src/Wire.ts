@@ -24,24 +24,14 @@ export interface WireError {
 }
 
 /** A page of a list that is already JSON text. */
-export function pageBody(
-  listKey: string,
-  items: ReadonlyArray<string>,
-  pagination: Pagination,
-): string {
+export function pageBody(listKey: string, items: ReadonlyArray<string>, pagination: Pagination): string {
   return `{"data":{"${listKey}":[${items.join(",")}],"pagination":${JSON.stringify(pagination)}}}`;
 }
 
 /** Rows of a dataset as JSON texts; `asNumbers` writes counts as number literals. */
-export function rowTexts(
-  dataset: Dataset,
-  rows: ReadonlyArray<object | string>,
-  asNumbers: boolean,
-): Array<string> {
+export function rowTexts(dataset: Dataset, rows: ReadonlyArray<object | string>, asNumbers: boolean): Array<string> {
   const { counts } = datasets[dataset];
-  return rows.map((row) =>
-    asNumbers && typeof row === "object" ? withNumbers(row, counts) : JSON.stringify(row),
-  );
+  return rows.map((row) => (asNumbers && typeof row === "object" ? withNumbers(row, counts) : JSON.stringify(row)));
 }
 
 /** The body of `GET /`. */
@@ -66,8 +56,7 @@ export const htmlBody =
 
 function withNumbers(row: object, counts: ReadonlyArray<string>): string {
   const fields = Object.entries(row).map(([name, value]) => {
-    const isLiteral =
-      counts.includes(name) && typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value);
+    const isLiteral = counts.includes(name) && typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value);
     return `${JSON.stringify(name)}:${isLiteral ? value : JSON.stringify(value)}`;
   });
   return `{${fields.join(",")}}`;

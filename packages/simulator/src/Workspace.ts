@@ -68,14 +68,7 @@ export interface Workspace {
   readonly sources: ReadonlyArray<Source>;
 }
 
-const brands = [
-  "Kiosk & Co",
-  "Morgenrot",
-  "Café Lumière",
-  "Northwind Goods",
-  'Tabletop "Deluxe"',
-  "Ōkawa Supply",
-];
+const brands = ["Kiosk & Co", "Morgenrot", "Café Lumière", "Northwind Goods", 'Tabletop "Deluxe"', "Ōkawa Supply"];
 
 /** Makes up the workspaces that the options ask for. */
 export function makeWorkspaces(config: SimulatorConfig): ReadonlyArray<Workspace> {
@@ -91,22 +84,13 @@ export function makeWorkspaces(config: SimulatorConfig): ReadonlyArray<Workspace
       tokens: [tokenOf(config, index), ...options.moreTokens],
       from,
       seed,
-      launchOn:
-        firstDay(from + between(3, 5, seed, "launch month")) + between(8, 19, seed, "launch day"),
-      sources: Array.from({ length: options.sources }, (_, at) =>
-        makeSource(id, seed, from, at, options.sources),
-      ),
+      launchOn: firstDay(from + between(3, 5, seed, "launch month")) + between(8, 19, seed, "launch day"),
+      sources: Array.from({ length: options.sources }, (_, at) => makeSource(id, seed, from, at, options.sources)),
     };
   });
 }
 
-function makeSource(
-  workspaceId: string,
-  seed: number,
-  from: MonthNumber,
-  at: number,
-  count: number,
-): Source {
+function makeSource(workspaceId: string, seed: number, from: MonthNumber, at: number, count: number): Source {
   const kind = at === 0 ? (sourceKinds[0] as SourceKind) : pick(sourceKinds, seed, "kind", at);
   const diesOn = count >= 4 && at === count - 2 ? firstDay(from + 2) + 13 : undefined;
   const deletedOn = count >= 4 && at === count - 1 ? firstDay(from + 1) + 19 : undefined;
@@ -126,13 +110,7 @@ export function listedSources(workspace: Workspace, day: DayNumber): ReadonlyArr
     .map(({ diesOn, wire }) => (day < (diesOn ?? Infinity) ? wire : { ...wire, enabled: false }));
 }
 
-function wireSource(
-  workspaceId: string,
-  seed: number,
-  id: string,
-  kind: SourceKind,
-  at: number,
-): WireSource {
+function wireSource(workspaceId: string, seed: number, id: string, kind: SourceKind, at: number): WireSource {
   const environment = pick(["Production", "Production", "Staging", "EU"], seed, "environment", at);
   const name = `${pick(kind.uses, seed, "use", at)} (${environment})`;
   return {
@@ -151,9 +129,7 @@ function wireSource(
       categories: kind.categories,
       isCloudEventSource: kind.cloudEvents,
     },
-    labels: chance(700, seed, "labelled", at)
-      ? [{ key: "environment", value: environment.toLowerCase() }]
-      : [],
+    labels: chance(700, seed, "labelled", at) ? [{ key: "environment", value: environment.toLowerCase() }] : [],
     writeKeys: [`${canary}-write-key-${identifier(32, seed, "write key", at)}`],
     settings: {
       createdAt: new Date(between(17_000, 19_000, seed, "created", at) * dayMs).toISOString(),

@@ -8,15 +8,7 @@
 import { Bounded } from "./Bounded.ts";
 import { businessFigures } from "./BusinessFigures.ts";
 import { hugeFigures } from "./HugeFigures.ts";
-import {
-  dayAt,
-  type DayNumber,
-  monthAt,
-  type MonthNumber,
-  parseMonth,
-  periodOf,
-  type Period,
-} from "./Month.ts";
+import { dayAt, type DayNumber, monthAt, type MonthNumber, parseMonth, periodOf, type Period } from "./Month.ts";
 import { type Change, lastDayOf, type Restatement, restateSeries } from "./Restatement.ts";
 import type { SimulatorConfig } from "./SimulatorConfig.ts";
 import { type MonthUsage, type SourceSeries, workspaceFigures } from "./Usage.ts";
@@ -62,9 +54,7 @@ export class World {
     const usage = this.#months.get(key, () => this.#makeMonth(workspace, month, changes));
     const end = usage.period.first + (lastDayOf(changes) ?? Infinity);
     const gone = month < workspace.from || this.isBeyondRetention(month, atMs);
-    const lastDay = gone
-      ? usage.period.first - 1
-      : Math.min(usage.period.end - 1, end - 1, dayAt(atMs));
+    const lastDay = gone ? usage.period.first - 1 : Math.min(usage.period.end - 1, end - 1, dayAt(atMs));
     return { ...usage, lastDay };
   }
 
@@ -73,30 +63,21 @@ export class World {
     const workspace = this.workspace(restatement.workspaceId);
     if (workspace === undefined) throw new RangeError(`no workspace ${restatement.workspaceId}`);
     const monthNumber = parseMonth(restatement.month);
-    if (monthNumber === undefined)
-      throw new RangeError(`not a month written YYYY-MM: ${restatement.month}`);
+    if (monthNumber === undefined) throw new RangeError(`not a month written YYYY-MM: ${restatement.month}`);
     const { sourceId } = restatement;
     if (sourceId !== undefined && !workspace.sources.some(({ id }) => id === sourceId)) {
       throw new RangeError(`no source ${sourceId} in workspace ${workspace.id}`);
     }
     const { factorPermille = 0, delta = 0, fromDay = 1, lastDay = 1 } = restatement;
-    if (
-      [factorPermille, Number(delta), fromDay, lastDay].some((number) => !Number.isInteger(number))
-    ) {
+    if ([factorPermille, Number(delta), fromDay, lastDay].some((number) => !Number.isInteger(number))) {
       throw new RangeError("factorPermille, delta, fromDay and lastDay must be whole numbers");
     }
-    if (factorPermille < 0 || fromDay < 1 || lastDay < 0)
-      throw new RangeError("a restatement is out of bounds");
-    if (restatement.withdraw === true && sourceId === undefined)
-      throw new RangeError("withdraw needs a sourceId");
+    if (factorPermille < 0 || fromDay < 1 || lastDay < 0) throw new RangeError("a restatement is out of bounds");
+    if (restatement.withdraw === true && sourceId === undefined) throw new RangeError("withdraw needs a sourceId");
     this.#changes.push({ ...restatement, monthNumber });
   }
 
-  #makeMonth(
-    workspace: Workspace,
-    month: MonthNumber,
-    changes: ReadonlyArray<Change>,
-  ): Omit<MonthUsage, "lastDay"> {
+  #makeMonth(workspace: Workspace, month: MonthNumber, changes: ReadonlyArray<Change>): Omit<MonthUsage, "lastDay"> {
     const period = periodOf(month, this.#config.periodOffsetDays);
     const made = workspace.sources.flatMap((source, rank): ReadonlyArray<SourceSeries> => {
       const firstDay = firstDayIn(source, period);

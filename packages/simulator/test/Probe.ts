@@ -29,25 +29,16 @@ export interface PageBody {
 }
 
 /** Runs a test against a service of its own; the service is gone afterwards. */
-export function withSimulator(
-  options: SimulatorOptions,
-  test: (simulator: Simulator) => Promise<void>,
-): Promise<void> {
+export function withSimulator(options: SimulatorOptions, test: (simulator: Simulator) => Promise<void>): Promise<void> {
   return Effect.runPromise(
     Effect.scoped(
-      Effect.flatMap(startSimulator({ now, ...options }), (simulator) =>
-        Effect.promise(() => test(simulator)),
-      ),
+      Effect.flatMap(startSimulator({ now, ...options }), (simulator) => Effect.promise(() => test(simulator))),
     ),
   );
 }
 
 /** Asks for a path, with the token of the first workspace unless `headers` says otherwise. */
-export async function get(
-  simulator: Simulator,
-  path: string,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
+export async function get(simulator: Simulator, path: string, headers: Record<string, string> = {}): Promise<Answer> {
   const authorization = `Bearer ${simulator.workspaces[0]?.token}`;
   const response = await fetch(simulator.url + path, {
     headers: { authorization, ...headers },
@@ -73,22 +64,18 @@ export function getRaw(
   return new Promise((resolve) => {
     const chunks: Array<Buffer> = [];
     const authorization = `Bearer ${simulator.workspaces[0]?.token}`;
-    const sent = request(
-      simulator.url + path,
-      { headers: { authorization }, agent: false },
-      (response) => {
-        const end = (code?: string) =>
-          resolve({
-            ...(response.statusCode === undefined ? {} : { status: response.statusCode }),
-            ...(code === undefined ? {} : { code }),
-            bytes: Buffer.concat(chunks),
-            chunks: chunks.length,
-          });
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("end", () => end());
-        response.on("error", (error: NodeJS.ErrnoException) => end(error.code ?? "unknown"));
-      },
-    );
+    const sent = request(simulator.url + path, { headers: { authorization }, agent: false }, (response) => {
+      const end = (code?: string) =>
+        resolve({
+          ...(response.statusCode === undefined ? {} : { status: response.statusCode }),
+          ...(code === undefined ? {} : { code }),
+          bytes: Buffer.concat(chunks),
+          chunks: chunks.length,
+        });
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("end", () => end());
+      response.on("error", (error: NodeJS.ErrnoException) => end(error.code ?? "unknown"));
+    });
     sent.on("error", (error: NodeJS.ErrnoException) =>
       resolve({ code: error.code ?? "unknown", bytes: Buffer.alloc(0), chunks: 0 }),
     );

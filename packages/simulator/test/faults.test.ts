@@ -11,10 +11,7 @@ const rowsOf = (text: string) => (JSON.parse(text) as PageBody).data[listKey] as
 const totalOf = (text: string) => (JSON.parse(text) as PageBody).data.pagination.totalEntries;
 
 /** Runs with one fault armed, given what the first page is without it. */
-function withFault(
-  rule: FaultRule,
-  test: (simulator: Simulator, clean: string) => Promise<void>,
-): Promise<void> {
+function withFault(rule: FaultRule, test: (simulator: Simulator, clean: string) => Promise<void>): Promise<void> {
   return withSimulator({ workspaces: [{ sources: 3 }] }, async (simulator) => {
     const clean = (await get(simulator, first)).text;
     simulator.faults.add(rule);
@@ -52,14 +49,11 @@ describe("answers", () => {
     }));
 
   it("rate-limit-storm: says the wait in the way asked for", () =>
-    withFault(
-      { kind: "rate-limit-storm", waitMs: 5000, refusal: "ms-before-next" },
-      async (simulator) => {
-        const { headers, text } = await get(simulator, first);
-        assert.notProperty(headers, "retry-after");
-        assert.include(text, '"msBeforeNext":5000');
-      },
-    ));
+    withFault({ kind: "rate-limit-storm", waitMs: 5000, refusal: "ms-before-next" }, async (simulator) => {
+      const { headers, text } = await get(simulator, first);
+      assert.notProperty(headers, "retry-after");
+      assert.include(text, '"msBeforeNext":5000');
+    }));
 
   it("html-502", () =>
     withFault({ kind: "html-502" }, async (simulator) => {
@@ -158,12 +152,8 @@ describe("answers", () => {
     withSimulator({ workspaces: [{ moreTokens: ["other"] }] }, async (simulator) => {
       simulator.faults.add({ kind: "revoked-token", path: "/" });
       assert.strictEqual((await get(simulator, first)).status, 200);
-      for (const asked of ["/", first, "/"])
-        assert.strictEqual((await get(simulator, asked)).status, 401);
-      assert.strictEqual(
-        (await get(simulator, "/", { authorization: "Bearer other" })).status,
-        200,
-      );
+      for (const asked of ["/", first, "/"]) assert.strictEqual((await get(simulator, asked)).status, 401);
+      assert.strictEqual((await get(simulator, "/", { authorization: "Bearer other" })).status, 200);
       simulator.faults.clear();
       assert.strictEqual((await get(simulator, "/")).status, 200);
     }));
@@ -237,10 +227,7 @@ describe("pages", () => {
       assert.strictEqual(Number(other["identified"]), Number(one["identified"]) + 2);
       const sum = Number(other["anonymousIdentified"]) + Number(other["neverIdentified"]);
       assert.strictEqual(Number(other["anonymous"]), sum);
-      assert.deepStrictEqual(
-        [other["sourceId"], other["timestamp"]],
-        [one["sourceId"], one["timestamp"]],
-      );
+      assert.deepStrictEqual([other["sourceId"], other["timestamp"]], [one["sourceId"], one["timestamp"]]);
     }));
 
   it("second-snapshot: one key, one day, a later time", () =>
@@ -248,10 +235,7 @@ describe("pages", () => {
       const { text } = await get(simulator, first);
       const [one, other] = rowsOf(text) as [Row, Row];
       assert.strictEqual(other["sourceId"], one["sourceId"]);
-      assert.deepStrictEqual(
-        [one["timestamp"], other["timestamp"]],
-        ["2025-02-01T00:00:00Z", "2025-02-01T01:30:00Z"],
-      );
+      assert.deepStrictEqual([one["timestamp"], other["timestamp"]], ["2025-02-01T00:00:00Z", "2025-02-01T01:30:00Z"]);
       assert.isAbove(Number(other["identified"]), Number(one["identified"]));
       assert.strictEqual(totalOf(text), 85);
     }));
@@ -286,9 +270,7 @@ describe("pages", () => {
       withFault({ kind: "bad-row", variant, row: 3 }, async (simulator, clean) => {
         const rows = rowsOf((await get(simulator, first)).text);
         const [field, value] = bad[variant];
-        const expected = rowsOf(clean).map((row, at) =>
-          at === 3 ? { ...row, [field]: value } : row,
-        );
+        const expected = rowsOf(clean).map((row, at) => (at === 3 ? { ...row, [field]: value } : row));
         assert.deepStrictEqual(rows, JSON.parse(JSON.stringify(expected)));
       }));
   }
@@ -316,12 +298,7 @@ describe("pages", () => {
       simulator.faults.add({ kind: "status", status: 500 });
       simulator.faults.add({ kind: "html-502" });
       assert.strictEqual((await get(simulator, first)).status, 500);
-      assert.deepStrictEqual(simulator.requests.at(-1)?.faults, [
-        "bad-row",
-        "bad-row",
-        "second-snapshot",
-        "status",
-      ]);
+      assert.deepStrictEqual(simulator.requests.at(-1)?.faults, ["bad-row", "bad-row", "second-snapshot", "status"]);
       assert.strictEqual((await get(simulator, first)).status, 502);
       assert.strictEqual((await get(simulator, first)).status, 200);
     }));
@@ -344,12 +321,7 @@ describe("rules", () => {
         (await get(simulator, first)).status,
         (await get(simulator, second)).status,
         (await get(simulator, path + usageQuery("2025-01", 10, "MToxMA=="))).status,
-        (
-          await get(
-            simulator,
-            datasets["source-api-calls"].path + usageQuery("2025-02", 10, "MToxMA=="),
-          )
-        ).status,
+        (await get(simulator, datasets["source-api-calls"].path + usageQuery("2025-02", 10, "MToxMA=="))).status,
         (await get(simulator, second, { authorization: "Bearer b" })).status,
         (await get(simulator, second)).status,
       ];
@@ -385,8 +357,7 @@ describe("rules", () => {
       let statuses = "";
       await withSimulator({ seed }, async (simulator) => {
         simulator.faults.add({ kind: "html-502", probability: 0.3, times: Infinity });
-        for (let time = 0; time < 60; time++)
-          statuses += (await get(simulator, "/")).status === 502 ? "x" : ".";
+        for (let time = 0; time < 60; time++) statuses += (await get(simulator, "/")).status === 502 ? "x" : ".";
       });
       return statuses;
     };

@@ -14,25 +14,19 @@ describe("parseFault", () => {
   });
 
   it("reads parameters", () => {
-    assert.deepStrictEqual(
-      Result.getOrThrow(parseFault("html-502:path=/usage/mtu/daily, page=last,times=Infinity")),
-      {
-        kind: "html-502",
-        path: "/usage/mtu/daily",
-        page: "last",
-        times: Infinity,
-      },
-    );
-    assert.deepStrictEqual(
-      Result.getOrThrow(parseFault("hang:month=2024-02,page=3,probability=0.25")),
-      {
-        kind: "hang",
-        times: 1,
-        month: "2024-02",
-        page: 3,
-        probability: 0.25,
-      },
-    );
+    assert.deepStrictEqual(Result.getOrThrow(parseFault("html-502:path=/usage/mtu/daily, page=last,times=Infinity")), {
+      kind: "html-502",
+      path: "/usage/mtu/daily",
+      page: "last",
+      times: Infinity,
+    });
+    assert.deepStrictEqual(Result.getOrThrow(parseFault("hang:month=2024-02,page=3,probability=0.25")), {
+      kind: "hang",
+      times: 1,
+      month: "2024-02",
+      page: 3,
+      probability: 0.25,
+    });
   });
 
   it("reads a URL with colons and equal signs", () => {

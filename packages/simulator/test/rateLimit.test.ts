@@ -15,10 +15,7 @@ const word = (style: RateLimitOptions["style"], instants: ReadonlyArray<number>)
 
 describe("windows", () => {
   it("begin at the first request", () => {
-    assert.strictEqual(
-      word("first-request", [700, 800, 900, 1000, 1699, 1700, 1701, 1702, 1703]),
-      "yyynnyyyn",
-    );
+    assert.strictEqual(word("first-request", [700, 800, 900, 1000, 1699, 1700, 1701, 1702, 1703]), "yyynnyyyn");
   });
 
   it("begin at whole multiples of their length", () => {
@@ -26,10 +23,7 @@ describe("windows", () => {
   });
 
   it("slide, and refused requests do not count", () => {
-    assert.strictEqual(
-      word("sliding", [0, 500, 900, 950, 999, 1000, 1400, 1500, 1899, 1900]),
-      "yyynnynyny",
-    );
+    assert.strictEqual(word("sliding", [0, 500, 900, 950, 999, 1000, 1400, 1500, 1899, 1900]), "yyynnynyny");
   });
 
   it("belong to one token each", () => {
@@ -100,21 +94,15 @@ describe("headers", () => {
         ];
         assert.deepStrictEqual(seen, [...told[refusal]]);
         if (seen.includes("seconds")) assert.closeTo(Number(retryAfter), 3600, 5);
-        if (seen.includes("date"))
-          assert.closeTo(Date.parse(retryAfter), Date.now() + 3_600_000, 5000);
-        if (seen.includes("ms"))
-          assert.closeTo(error.data["msBeforeNext"] as number, 3_600_000, 5000);
+        if (seen.includes("date")) assert.closeTo(Date.parse(retryAfter), Date.now() + 3_600_000, 5000);
+        if (seen.includes("ms")) assert.closeTo(error.data["msBeforeNext"] as number, 3_600_000, 5000);
       }));
   }
 
   it("count each token alone, also two of one workspace", () =>
     withSimulator({ rateLimit, workspaces: [{ moreTokens: ["other"] }] }, async (simulator) => {
-      for (const status of [200, 200, 429])
-        assert.strictEqual((await get(simulator, "/")).status, status);
-      assert.strictEqual(
-        (await get(simulator, "/", { authorization: "Bearer other" })).status,
-        200,
-      );
+      for (const status of [200, 200, 429]) assert.strictEqual((await get(simulator, "/")).status, status);
+      assert.strictEqual((await get(simulator, "/", { authorization: "Bearer other" })).status, 200);
       assert.deepStrictEqual(simulator.stats().byStatus, { "200": 3, "429": 1 });
     }));
 });

@@ -17,11 +17,7 @@ function restated(
     const other = simulator.truth(workspaceId, "source-mtu", "2024-12");
     simulator.restate({ workspaceId, month, ...make(simulator, sourceId) });
     test(before, figures(simulator), sourceId);
-    assert.deepStrictEqual(
-      simulator.truth(workspaceId, "source-mtu", "2024-12"),
-      other,
-      "other months stay",
-    );
+    assert.deepStrictEqual(simulator.truth(workspaceId, "source-mtu", "2024-12"), other, "other months stay");
   });
 }
 
@@ -44,23 +40,14 @@ describe("restate", () => {
       (before, after, sourceId) => {
         before.sourceMtu.forEach((row, at) => {
           const moved = row.sourceId === sourceId && row.timestamp >= "2025-01-11";
-          assert.strictEqual(
-            Number(after.sourceMtu[at]?.identified) - Number(row.identified),
-            moved ? 17 : 0,
-          );
+          assert.strictEqual(Number(after.sourceMtu[at]?.identified) - Number(row.identified), moved ? 17 : 0);
           assert.strictEqual(after.sourceMtu[at]?.anonymous, row.anonymous);
         });
         before.mtu.forEach((row, at) =>
-          assert.strictEqual(
-            Number(after.mtu[at]?.identified) - Number(row.identified),
-            at >= 10 ? 17 : 0,
-          ),
+          assert.strictEqual(Number(after.mtu[at]?.identified) - Number(row.identified), at >= 10 ? 17 : 0),
         );
         before.calls.forEach((row, at) =>
-          assert.strictEqual(
-            Number(after.calls[at]?.apiCalls) - Number(row.apiCalls),
-            at >= 10 ? 17 : 0,
-          ),
+          assert.strictEqual(Number(after.calls[at]?.apiCalls) - Number(row.apiCalls), at >= 10 ? 17 : 0),
         );
       },
     ));
@@ -83,21 +70,10 @@ describe("restate", () => {
       () => ({ factorPermille: 900 }),
       (before, after) => {
         after.sourceMtu.forEach((row, at) =>
-          assert.strictEqual(
-            BigInt(row.identified),
-            (BigInt(before.sourceMtu[at]!.identified) * 900n) / 1000n,
-          ),
+          assert.strictEqual(BigInt(row.identified), (BigInt(before.sourceMtu[at]!.identified) * 900n) / 1000n),
         );
-        assert.closeTo(
-          Number(after.mtu[30]?.identified),
-          Number(before.mtu[30]?.identified) * 0.9,
-          5,
-        );
-        assert.closeTo(
-          Number(after.calls[30]?.apiCalls),
-          Number(before.calls[30]?.apiCalls) * 0.9,
-          5,
-        );
+        assert.closeTo(Number(after.mtu[30]?.identified), Number(before.mtu[30]?.identified) * 0.9, 5);
+        assert.closeTo(Number(after.calls[30]?.apiCalls), Number(before.calls[30]?.apiCalls) * 0.9, 5);
       },
     ));
 
@@ -124,12 +100,8 @@ describe("restate", () => {
           after.sourceCalls,
           before.sourceCalls.filter((row) => row.sourceId !== sourceId),
         );
-        after.mtu.forEach((row, at) =>
-          assert.isBelow(Number(row.identified), Number(before.mtu[at]?.identified)),
-        );
-        after.calls.forEach((row, at) =>
-          assert.isBelow(Number(row.apiCalls), Number(before.calls[at]?.apiCalls)),
-        );
+        after.mtu.forEach((row, at) => assert.isBelow(Number(row.identified), Number(before.mtu[at]?.identified)));
+        after.calls.forEach((row, at) => assert.isBelow(Number(row.apiCalls), Number(before.calls[at]?.apiCalls)));
       },
     ));
 
@@ -151,8 +123,7 @@ describe("restate", () => {
     withSimulator({ workspaces: [{ sources: 3 }] }, async (simulator) => {
       const workspaceId = simulator.workspaces[0]?.id as string;
       const path = `/usage/api-calls/daily${usageQuery(month, 1)}`;
-      const served = async () =>
-        Number(/"apiCalls":"(\d+)"/.exec((await get(simulator, path)).text)?.[1]);
+      const served = async () => Number(/"apiCalls":"(\d+)"/.exec((await get(simulator, path)).text)?.[1]);
       const before = await served();
       simulator.restate({ workspaceId, month, delta: 10 });
       simulator.restate({ workspaceId, month, delta: 5 });

@@ -58,13 +58,11 @@ describe("the official SDK", () => {
             return { rows: data.dailyPerSourceMTUUsage, pagination: data.pagination };
           }, 50),
           "workspace-api-calls": await walkAll(async (pagination) => {
-            const data = (await calls.getDailyWorkspaceAPICallsUsage(period, pagination)).body
-              .data!;
+            const data = (await calls.getDailyWorkspaceAPICallsUsage(period, pagination)).body.data!;
             return { rows: data.dailyWorkspaceAPICallsUsage, pagination: data.pagination };
           }, 31),
           "source-api-calls": await walkAll(async (pagination) => {
-            const data = (await calls.getDailyPerSourceAPICallsUsage(period, pagination)).body
-              .data!;
+            const data = (await calls.getDailyPerSourceAPICallsUsage(period, pagination)).body.data!;
             return { rows: data.dailyPerSourceAPICallsUsage, pagination: data.pagination };
           }, 1000),
         } as const;
@@ -76,23 +74,17 @@ describe("the official SDK", () => {
     }));
 
   it("reads the workspace and its sources", () =>
-    withSimulator(
-      { workspaces: [{}, { sources: 9, token: "second", name: "Zweiter Laden" }] },
-      async (simulator) => {
-        for (const workspace of simulator.workspaces) {
-          const { body } = await open(sdk.WorkspacesApi, simulator, workspace.token).getWorkspace();
-          const { id, slug, name } = body.data!.workspace;
-          assert.deepStrictEqual({ id, slug, name, token: workspace.token }, workspace);
-          const sources = open(sdk.SourcesApi, simulator, workspace.token);
-          const listed = await walkAll(async (pagination) => {
-            const data = (await sources.listSources(pagination)).body.data!;
-            return { rows: data.sources, pagination: data.pagination };
-          }, 4);
-          assert.deepStrictEqual(
-            listed,
-            JSON.parse(JSON.stringify(simulator.sources(workspace.id))),
-          );
-        }
-      },
-    ));
+    withSimulator({ workspaces: [{}, { sources: 9, token: "second", name: "Zweiter Laden" }] }, async (simulator) => {
+      for (const workspace of simulator.workspaces) {
+        const { body } = await open(sdk.WorkspacesApi, simulator, workspace.token).getWorkspace();
+        const { id, slug, name } = body.data!.workspace;
+        assert.deepStrictEqual({ id, slug, name, token: workspace.token }, workspace);
+        const sources = open(sdk.SourcesApi, simulator, workspace.token);
+        const listed = await walkAll(async (pagination) => {
+          const data = (await sources.listSources(pagination)).body.data!;
+          return { rows: data.sources, pagination: data.pagination };
+        }, 4);
+        assert.deepStrictEqual(listed, JSON.parse(JSON.stringify(simulator.sources(workspace.id))));
+      }
+    }));
 });

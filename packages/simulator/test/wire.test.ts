@@ -6,8 +6,7 @@ import { get, type PageBody, usageQuery, walk, withSimulator } from "./Probe.ts"
 
 const mtu = datasets["workspace-mtu"].path;
 const sourceMtu = datasets["source-mtu"];
-const errorsOf = (text: string) =>
-  (JSON.parse(text) as { errors: ReadonlyArray<Record<string, unknown>> }).errors;
+const errorsOf = (text: string) => (JSON.parse(text) as { errors: ReadonlyArray<Record<string, unknown>> }).errors;
 
 describe("pages", () => {
   for (const dataset of datasetNames) {
@@ -27,9 +26,7 @@ describe("pages", () => {
           assert.strictEqual(pages.length, Math.ceil(truth.length / count));
           assert.isTrue(pages.every(({ data }) => data.pagination.totalEntries === truth.length));
           assert.isTrue(
-            pages
-              .slice(1)
-              .every(({ data }, at) => data.pagination.current === pages[at]?.data.pagination.next),
+            pages.slice(1).every(({ data }, at) => data.pagination.current === pages[at]?.data.pagination.next),
           );
           assert.isFalse("next" in (pages.at(-1) as PageBody).data.pagination);
           assert.isFalse("previous" in (pages[0] as PageBody).data.pagination);
@@ -39,18 +36,12 @@ describe("pages", () => {
 
   it("can be asked for in both ways of writing nested parameters", () =>
     withSimulator({}, async (simulator) => {
-      const dotted = await get(
-        simulator,
-        `${mtu}?period=2025-02-01&pagination.count=5&pagination.cursor=MTo1`,
-      );
+      const dotted = await get(simulator, `${mtu}?period=2025-02-01&pagination.count=5&pagination.cursor=MTo1`);
       const encoded = await get(
         simulator,
         `${mtu}?period=2025-02-01&pagination%5Bcount%5D=5&pagination%5Bcursor%5D=MTo1`,
       );
-      const bare = await get(
-        simulator,
-        `${mtu}?period=2025-02-01&pagination[count]=5&pagination[cursor]=MTo1`,
-      );
+      const bare = await get(simulator, `${mtu}?period=2025-02-01&pagination[count]=5&pagination[cursor]=MTo1`);
       assert.strictEqual(dotted.status, 200);
       assert.strictEqual(dotted.text, encoded.text);
       assert.strictEqual(dotted.text, bare.text);
@@ -74,12 +65,8 @@ describe("pages", () => {
 
   it("are typed as the client asks", () =>
     withSimulator({}, async (simulator) => {
-      const type = async (accept: string) =>
-        (await get(simulator, "/", { accept })).headers["content-type"];
-      assert.strictEqual(
-        await type("application/vnd.segment.v1+json"),
-        "application/vnd.segment.v1+json",
-      );
+      const type = async (accept: string) => (await get(simulator, "/", { accept })).headers["content-type"];
+      assert.strictEqual(await type("application/vnd.segment.v1+json"), "application/vnd.segment.v1+json");
       assert.strictEqual(await type("application/json"), "application/json");
       assert.strictEqual(await type("*/*"), "application/json");
     }));
@@ -99,12 +86,9 @@ describe("counts", () => {
   it("are exact beyond 2^53, as strings and as numbers", async () => {
     const read = async (countsAsNumbers: boolean) => {
       let text = "";
-      await withSimulator(
-        { counts: "huge", countsAsNumbers, workspaces: [{ sources: 2 }] },
-        async (simulator) => {
-          text = (await get(simulator, sourceMtu.path + usageQuery("2024-02", 1000))).text;
-        },
-      );
+      await withSimulator({ counts: "huge", countsAsNumbers, workspaces: [{ sources: 2 }] }, async (simulator) => {
+        text = (await get(simulator, sourceMtu.path + usageQuery("2024-02", 1000))).text;
+      });
       return text;
     };
     const strings = await read(false);
@@ -122,20 +106,13 @@ describe("counts", () => {
 });
 
 describe("a request is refused", () => {
-  const refusals: ReadonlyArray<
-    readonly [what: string, path: string, status: number, field: string | undefined]
-  > = [
+  const refusals: ReadonlyArray<readonly [what: string, path: string, status: number, field: string | undefined]> = [
     ["without a period", `${mtu}?pagination.count=5`, 422, "period"],
     ["for a day within a month", `${mtu}?period=2025-02-02&pagination.count=5`, 422, "period"],
     ["for what is no month", `${mtu}?period=2025-13-01&pagination.count=5`, 422, "period"],
     ["without a count", `${mtu}?period=2025-02-01`, 422, "pagination.count"],
     ["for no rows", `${mtu}?period=2025-02-01&pagination.count=0`, 422, "pagination.count"],
-    [
-      "for too many rows",
-      `${mtu}?period=2025-02-01&pagination.count=1001`,
-      422,
-      "pagination.count",
-    ],
+    ["for too many rows", `${mtu}?period=2025-02-01&pagination.count=1001`, 422, "pagination.count"],
     ["for half a row", `${mtu}?period=2025-02-01&pagination.count=1.5`, 422, "pagination.count"],
     ["for sources without a count", "/sources", 422, "pagination.count"],
     [
@@ -198,10 +175,7 @@ describe("a request is refused", () => {
     withSimulator({ plan: "free" }, async (simulator) => {
       assert.strictEqual((await get(simulator, mtu + usageQuery("2025-02", 5))).status, 403);
       assert.strictEqual((await get(simulator, "/")).status, 200);
-      assert.deepStrictEqual(
-        simulator.truth(simulator.workspaces[0]?.id as string, "workspace-mtu", "2025-02"),
-        [],
-      );
+      assert.deepStrictEqual(simulator.truth(simulator.workspaces[0]?.id as string, "workspace-mtu", "2025-02"), []);
     }));
 
   it("in the wrong region, saying which is right", () =>
@@ -230,77 +204,62 @@ describe("a request is refused", () => {
 describe("secrets", () => {
   it("are in /sources alone", () =>
     withSimulator({ workspaces: [{ sources: 4 }] }, async (simulator) => {
-      assert.strictEqual(
-        (await get(simulator, "/sources?pagination.count=1000")).text.split(canary).length - 1,
-        8 - 2,
-      );
-      for (const path of [
-        "/",
-        ...datasetNames.map((name) => datasets[name].path + usageQuery("2025-02", 1000)),
-      ]) {
+      assert.strictEqual((await get(simulator, "/sources?pagination.count=1000")).text.split(canary).length - 1, 8 - 2);
+      for (const path of ["/", ...datasetNames.map((name) => datasets[name].path + usageQuery("2025-02", 1000))]) {
         assert.notInclude((await get(simulator, path)).text, canary);
       }
     }));
 
   it("that are long are struck out of the request log even within a word, short ones only as a word", () =>
-    withSimulator(
-      { workspaces: [{ token: "sgp_long.token+1", moreTokens: ["a"] }] },
-      async (simulator) => {
-        await get(simulator, "/usage/xsgp_long.token+1x/a");
-        assert.strictEqual(simulator.requests[0]?.path, "/usage/x<token>x/<token>");
-      },
-    ));
+    withSimulator({ workspaces: [{ token: "sgp_long.token+1", moreTokens: ["a"] }] }, async (simulator) => {
+      await get(simulator, "/usage/xsgp_long.token+1x/a");
+      assert.strictEqual(simulator.requests[0]?.path, "/usage/x<token>x/<token>");
+    }));
 
   it("never reach the request log", () =>
-    withSimulator(
-      { workspaces: [{ token: "tok-1", moreTokens: ["tok-2"] }] },
-      async (simulator) => {
-        await get(simulator, "/tok-1?leak=tok-2&tok-1=x", {
-          "user-agent": "agent tok-1",
-          accept: "tok-2",
-        });
-        await get(simulator, "/", { authorization: "Bearer tok-2", "user-agent": "probe/1" });
-        assert.notInclude(JSON.stringify([simulator.requests, simulator.stats()]), "tok-");
-        const { at, ...entry } = simulator.requests[1]!;
-        assert.isAbove(at, 0);
-        assert.deepStrictEqual(entry, {
-          method: "GET",
-          path: "/",
-          query: {},
-          status: 200,
-          faults: [],
-          userAgent: "probe/1",
-          accept: "*/*",
-          workspaceId: simulator.workspaces[0]?.id,
-        });
-        assert.deepStrictEqual(simulator.stats(), {
-          total: 2,
-          byStatus: { "200": 1, "404": 1 },
-          byPath: { "/<token>": 1, "/": 1 },
-        });
-      },
-    ));
+    withSimulator({ workspaces: [{ token: "tok-1", moreTokens: ["tok-2"] }] }, async (simulator) => {
+      await get(simulator, "/tok-1?leak=tok-2&tok-1=x", {
+        "user-agent": "agent tok-1",
+        accept: "tok-2",
+      });
+      await get(simulator, "/", { authorization: "Bearer tok-2", "user-agent": "probe/1" });
+      assert.notInclude(JSON.stringify([simulator.requests, simulator.stats()]), "tok-");
+      const { at, ...entry } = simulator.requests[1]!;
+      assert.isAbove(at, 0);
+      assert.deepStrictEqual(entry, {
+        method: "GET",
+        path: "/",
+        query: {},
+        status: 200,
+        faults: [],
+        userAgent: "probe/1",
+        accept: "*/*",
+        workspaceId: simulator.workspaces[0]?.id,
+      });
+      assert.deepStrictEqual(simulator.stats(), {
+        total: 2,
+        byStatus: { "200": 1, "404": 1 },
+        byPath: { "/<token>": 1, "/": 1 },
+      });
+    }));
 });
 
 describe("workspaces", () => {
   it("are told apart by their tokens", () =>
-    withSimulator(
-      { workspaces: [{ sources: 3 }, { sources: 5, token: "b", from: "2025-02" }] },
-      async (simulator) => {
-        const [a, b] = simulator.workspaces;
-        assert.notStrictEqual(a?.id, b?.id);
-        const asB = await get(simulator, mtu + usageQuery("2025-02", 1000), {
-          authorization: "Bearer b",
-        });
-        const { data } = JSON.parse(asB.text) as PageBody;
-        assert.deepStrictEqual(
-          data["dailyWorkspaceMTUUsage"] as never,
-          simulator.truth(b?.id as string, "workspace-mtu", "2025-02") as never,
-        );
-        assert.isEmpty(simulator.truth(b?.id as string, "workspace-mtu", "2025-01"));
-        assert.throws(() => simulator.truth("nobody", "workspace-mtu", "2025-01"), RangeError);
-      },
-    ));
+    withSimulator({ workspaces: [{ sources: 3 }, { sources: 5, token: "b", from: "2025-02" }] }, async (simulator) => {
+      const [a, b] = simulator.workspaces;
+      assert.notStrictEqual(a?.id, b?.id);
+      const asB = await get(simulator, mtu + usageQuery("2025-02", 1000), {
+        authorization: "Bearer b",
+      });
+      const { data } = JSON.parse(asB.text) as PageBody;
+      assert.deepStrictEqual(
+        data["dailyWorkspaceMTUUsage"] as never,
+        simulator.truth(b?.id as string, "workspace-mtu", "2025-02") as never,
+      );
+      assert.isEmpty(simulator.truth(b?.id as string, "workspace-mtu", "2025-01"));
+      assert.throws(() => simulator.truth("nobody", "workspace-mtu", "2025-01"), RangeError);
+    }));
 
   for (const [what, options] of [
     ["an unknown key", { workspaces: [{ source: 3 }] }],
@@ -309,9 +268,7 @@ describe("workspaces", () => {
     ["a page of no rows", { maxPageSize: 0 }],
   ] as const) {
     it(`are refused with ${what}`, async () => {
-      const error = await Effect.runPromise(
-        Effect.flip(Effect.scoped(startSimulator(options as never))),
-      );
+      const error = await Effect.runPromise(Effect.flip(Effect.scoped(startSimulator(options as never))));
       assert.strictEqual(error.operation, "configure");
       assert.notInclude(error.message, "same");
     });

@@ -9,10 +9,7 @@ const mtuFields = ["anonymous", "anonymousIdentified", "identified", "neverIdent
 const largest = 2n ** 63n - 1n;
 
 /** Rows by the value of one field. */
-function groupBy<Row>(
-  rows: ReadonlyArray<Row>,
-  key: (row: Row) => string,
-): Map<string, Array<Row>> {
+function groupBy<Row>(rows: ReadonlyArray<Row>, key: (row: Row) => string): Map<string, Array<Row>> {
   const groups = new Map<string, Array<Row>>();
   for (const row of rows) groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
   return groups;
@@ -36,10 +33,7 @@ function assertLawful(simulator: Simulator, month: string): void {
       for (const row of whole) {
         const figures = byDay.get(row.timestamp)?.map((part) => BigInt(part[field])) ?? [];
         const sum = figures.reduce((total, figure) => total + figure, 0n);
-        assert.isTrue(
-          sum >= BigInt(row[field]),
-          `${month} ${field}: the sum of sources is too small`,
-        );
+        assert.isTrue(sum >= BigInt(row[field]), `${month} ${field}: the sum of sources is too small`);
         assert.isTrue(
           figures.every((figure) => figure <= BigInt(row[field])),
           `${month} ${field}: a source is too large`,
@@ -49,9 +43,7 @@ function assertLawful(simulator: Simulator, month: string): void {
       const walks = [whole, ...groupBy(parts, ({ sourceId }) => sourceId).values()];
       for (const rows of walks) {
         const figures = rows.map((row) => BigInt(row[field]));
-        const sorted = figures.every(
-          (figure, at) => at === 0 || figure >= (figures[at - 1] as bigint),
-        );
+        const sorted = figures.every((figure, at) => at === 0 || figure >= (figures[at - 1] as bigint));
         assert.isTrue(sorted, `${month} ${field}: a cumulative figure falls`);
         assert.strictEqual(new Set(rows.map(({ timestamp }) => timestamp)).size, rows.length);
       }
@@ -66,10 +58,7 @@ function assertLawful(simulator: Simulator, month: string): void {
     ["apiCalls"],
   );
   for (const row of [...mtu, ...sourceMtu]) {
-    assert.strictEqual(
-      BigInt(row.anonymous),
-      BigInt(row.anonymousIdentified) + BigInt(row.neverIdentified),
-    );
+    assert.strictEqual(BigInt(row.anonymous), BigInt(row.anonymousIdentified) + BigInt(row.neverIdentified));
     assert.isTrue(BigInt(row.identified) >= BigInt(row.anonymousIdentified));
     const at = Date.parse(row.timestamp) / 1000;
     assert.isTrue(row.periodStart <= at && at < row.periodEnd);
@@ -89,33 +78,22 @@ describe("figures", () => {
   it("are lawful when huge, and touch both edges exactly", () =>
     withSimulator({ counts: "huge", workspaces: [{ sources: 2000 }] }, async (simulator) => {
       assertLawful(simulator, "2024-02");
-      const figures = simulator
-        .truth(idOf(simulator), "source-mtu", "2024-02")
-        .map((row) => BigInt(row.identified));
+      const figures = simulator.truth(idOf(simulator), "source-mtu", "2024-02").map((row) => BigInt(row.identified));
       const calls = simulator.truth(idOf(simulator), "workspace-api-calls", "2024-02");
-      for (const edge of [2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, largest])
-        assert.include(figures, edge);
+      for (const edge of [2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, largest]) assert.include(figures, edge);
       assert.strictEqual(calls.at(-1)?.apiCalls, String(largest));
     }));
 
   it("count people seen by two sources once for the workspace, and calls of each source", () =>
     withSimulator({}, async (simulator) => {
       const id = idOf(simulator);
-      const sum = (figures: ReadonlyArray<string>) =>
-        figures.reduce((total, figure) => total + Number(figure), 0);
+      const sum = (figures: ReadonlyArray<string>) => figures.reduce((total, figure) => total + Number(figure), 0);
       const last = "2024-06-30T00:00:00Z";
-      const people = simulator
-        .truth(id, "source-mtu", "2024-06")
-        .filter(({ timestamp }) => timestamp === last);
-      const calls = simulator
-        .truth(id, "source-api-calls", "2024-06")
-        .filter(({ timestamp }) => timestamp === last);
+      const people = simulator.truth(id, "source-mtu", "2024-06").filter(({ timestamp }) => timestamp === last);
+      const calls = simulator.truth(id, "source-api-calls", "2024-06").filter(({ timestamp }) => timestamp === last);
       const workspace = Number(simulator.truth(id, "workspace-mtu", "2024-06")[29]?.identified);
       assert.isBelow(workspace, sum(people.map(({ identified }) => identified)) * 0.9);
-      assert.isAbove(
-        workspace,
-        Math.max(...people.map(({ identified }) => Number(identified))) * 1.1,
-      );
+      assert.isAbove(workspace, Math.max(...people.map(({ identified }) => Number(identified))) * 1.1);
       const total = simulator.truth(id, "workspace-api-calls", "2024-06")[29]?.apiCalls;
       assert.strictEqual(Number(total), sum(calls.map(({ apiCalls }) => apiCalls)));
     }));
@@ -129,8 +107,7 @@ describe("figures", () => {
     withSimulator({}, async (simulator) => {
       const last = (month: string) =>
         BigInt(simulator.truth(idOf(simulator), "workspace-mtu", month).at(-1)!.identified);
-      const first = (month: string) =>
-        BigInt(simulator.truth(idOf(simulator), "workspace-mtu", month)[0]!.identified);
+      const first = (month: string) => BigInt(simulator.truth(idOf(simulator), "workspace-mtu", month)[0]!.identified);
       assert.isTrue(first("2024-09") < last("2024-08"));
       assert.isTrue(last("2024-12") * 100n > last("2024-01") * 120n);
     }));
@@ -181,12 +158,8 @@ describe("figures", () => {
 describe("time", () => {
   it("ends the current month at today, and has nothing before the first month or after now", () =>
     withSimulator({}, async (simulator) => {
-      const days = (month: string) =>
-        simulator.truth(idOf(simulator), "workspace-mtu", month).length;
-      assert.deepStrictEqual(
-        ["2023-12", "2024-01", "2024-02", "2025-03", "2025-04"].map(days),
-        [0, 31, 29, 10, 0],
-      );
+      const days = (month: string) => simulator.truth(idOf(simulator), "workspace-mtu", month).length;
+      assert.deepStrictEqual(["2023-12", "2024-01", "2024-02", "2025-03", "2025-04"].map(days), [0, 31, 29, 10, 0]);
       const before = simulator.truth(idOf(simulator), "source-mtu", "2025-03");
       simulator.setNow("2025-03-11T00:00:00Z");
       assert.deepStrictEqual(
@@ -215,9 +188,7 @@ describe("the seed", () => {
     let text = "";
     await withSimulator(options, async (simulator) => {
       const id = idOf(simulator);
-      const usage = months.map(
-        (month) => [month, simulator.truth(id, "source-mtu", month)] as const,
-      );
+      const usage = months.map((month) => [month, simulator.truth(id, "source-mtu", month)] as const);
       text = JSON.stringify([simulator.workspaces, simulator.sources(id), usage.sort()]);
     });
     return text;

@@ -42,7 +42,9 @@ export const backfill = Command.make(
     const datasets = given.dataset.length === 0 ? datasetNames : given.dataset;
     const names = given.sink.length === 0 ? sinkNames : sinkNames.filter((name) => given.sink.includes(name));
 
-    const { openExistingSinks, openSinks, rejectFiles, runCapture } = yield* Effect.promise(() => import("../index.ts"));
+    const { openExistingSinks, openSinks, rejectFiles, runCapture } = yield* Effect.promise(
+      () => import("../index.ts"),
+    );
     const { layerUndici } = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpClient"));
     const open = dryRun ? openExistingSinks : openSinks;
 
@@ -91,7 +93,10 @@ export const backfill = Command.make(
   Command.withShortDescription("Capture a range of usage months"),
   Command.withExamples([
     { command: "segmeter backfill --from 2024-01 --to 2024-12", description: "A year, to Parquet and DuckDB" },
-    { command: "segmeter backfill --from 2024-01 --dry-run", description: "The plan only, and its least number of calls" },
+    {
+      command: "segmeter backfill --from 2024-01 --dry-run",
+      description: "The plan only, and its least number of calls",
+    },
     {
       command: "segmeter backfill --from 2024-01 --dataset source-mtu --sink parquet --json",
       description: "One dataset, Parquet only, for a program to read",
@@ -107,7 +112,10 @@ const monthsOf = (
     const current = UsageMonth.of(yield* now);
     const from = yield* monthOf("from", fromText);
     const to = Option.isSome(toText) ? yield* monthOf("to", toText.value) : current;
-    for (const [flag, month] of [["from", from], ["to", to]] as const) {
+    for (const [flag, month] of [
+      ["from", from],
+      ["to", to],
+    ] as const) {
       if (month > current) {
         return yield* usageError(`--${flag} ${month} is in the future.`, `The current month is ${current}, in UTC.`);
       }

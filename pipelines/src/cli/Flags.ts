@@ -66,7 +66,9 @@ export const capture = {
     Flag.withDefault(flowDefaults.concurrency),
   ),
   settleDays: whole("settle-days", 0, 3_650).pipe(
-    Flag.withDescription(`Days after a period's end from which its figures are taken as final (default: ${flowDefaults.settleDays})`),
+    Flag.withDescription(
+      `Days after a period's end from which its figures are taken as final (default: ${flowDefaults.settleDays})`,
+    ),
     Flag.withDefault(flowDefaults.settleDays),
   ),
   badRows: Flag.Literals("bad-rows", ["fail", "quarantine"]).pipe(
@@ -74,7 +76,9 @@ export const capture = {
     Flag.withDefault(flowDefaults.badRows),
   ),
   gates: Flag.Literals("gates", ["fail", "warn"]).pipe(
-    Flag.withDescription("A mismatch with totalEntries or a period fails its partition, or is recorded (default: fail)"),
+    Flag.withDescription(
+      "A mismatch with totalEntries or a period fails its partition, or is recorded (default: fail)",
+    ),
     Flag.withDefault(flowDefaults.gates),
   ),
   parquetEncoder: Flag.Literals("parquet-encoder", encoderNames).pipe(

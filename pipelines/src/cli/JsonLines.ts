@@ -23,7 +23,12 @@ const captureFields = (capture: Capture.Capture) => ({
 export const lineOf = (event: FlowEvent): object | undefined => {
   switch (event._tag) {
     case "RunPlanned":
-      return { event: "run-planned", captures: event.captures, skipped: event.skipped, leastCalls: event.leastRequests };
+      return {
+        event: "run-planned",
+        captures: event.captures,
+        skipped: event.skipped,
+        leastCalls: event.leastRequests,
+      };
     case "PageRead":
       return undefined;
     case "WalkDiscarded":

@@ -13,4 +13,5 @@ export const write = (text: string): Effect.Effect<void> =>
   });
 
 /** Whether a command died because nobody reads on, as after `| head`. */
-export const isReaderGone = (defect: unknown): boolean => (defect as NodeJS.ErrnoException | undefined)?.code === "EPIPE";
+export const isReaderGone = (defect: unknown): boolean =>
+  (defect as NodeJS.ErrnoException | undefined)?.code === "EPIPE";

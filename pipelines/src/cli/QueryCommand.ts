@@ -44,7 +44,10 @@ export const query = Command.make(
       return yield* usageError("Parquet is nothing for a terminal.", "Redirect it to a file: > result.parquet");
     }
     if (!existsSync(dataDir)) {
-      return yield* usageError(`There is no data directory ${dataDir}.`, "Name it with --data-dir, or make one: segmeter backfill.");
+      return yield* usageError(
+        `There is no data directory ${dataDir}.`,
+        "Name it with --data-dir, or make one: segmeter backfill.",
+      );
     }
     const { openQuery, toJson } = yield* Effect.promise(() => import("@segmeter/duckdb"));
     yield* Effect.scoped(
@@ -64,19 +67,26 @@ export const query = Command.make(
   ),
   Command.withShortDescription("Ask DuckDB about what was captured"),
   Command.withExamples([
-    { command: 'segmeter query "SELECT usage_month, mtu FROM workspace_mtu_monthly ORDER BY 1"', description: "MTU by month" },
+    {
+      command: 'segmeter query "SELECT usage_month, mtu FROM workspace_mtu_monthly ORDER BY 1"',
+      description: "MTU by month",
+    },
     {
       command: 'segmeter query --format parquet "FROM source_mtu_monthly" > top.parquet',
       description: "A result as a Parquet file",
     },
-    { command: 'segmeter query --sink parquet "SHOW TABLES"', description: "What there is, straight from the Parquet files" },
+    {
+      command: 'segmeter query --sink parquet "SHOW TABLES"',
+      description: "What there is, straight from the Parquet files",
+    },
   ]),
 );
 
 const textOf = (value: QueryValue, toJson: (value: QueryValue) => string): string =>
   value === null ? "" : typeof value === "string" ? value : toJson(value);
 
-const isNumeric = (type: string): boolean => /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*)$/.test(type);
+const isNumeric = (type: string): boolean =>
+  /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*)$/.test(type);
 
 const printTable = (
   { columns, rows }: QueryResult,
@@ -92,7 +102,9 @@ const printTable = (
       })}\n`,
     );
     if (found.length > tableRows) {
-      yield* Console.error(`note: only the first ${tableRows} rows are shown; --format csv, json or ndjson has them all.`);
+      yield* Console.error(
+        `note: only the first ${tableRows} rows are shown; --format csv, json or ndjson has them all.`,
+      );
     }
   });
 

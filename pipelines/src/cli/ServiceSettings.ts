@@ -77,7 +77,10 @@ const apiUrlOf = (flags: ServiceFlags): Effect.Effect<URL, UsageError> =>
     if (text === undefined) return new URL(apiUrls[region]);
     const url = URL.parse(text);
     if (url === null || !["http:", "https:"].includes(url.protocol)) {
-      return yield* usageError("The API's URL is no URL.", "Give one such as https://api.segmentapis.com with --api-url.");
+      return yield* usageError(
+        "The API's URL is no URL.",
+        "Give one such as https://api.segmentapis.com with --api-url.",
+      );
     }
     if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
       return yield* usageError("The API's URL has more than host and path.", "Leave user, query and fragment out.");
@@ -101,7 +104,10 @@ export const clockSettings = Effect.fn("clockSettings")(function* (
   const text = yield* environment("SEGMETER_NOW");
   if (text === undefined) return Layer.empty;
   if (!isLoopback(apiUrl)) {
-    return yield* usageError("SEGMETER_NOW is set, and the service is a real one.", "Unset it: captures must bear their true time.");
+    return yield* usageError(
+      "SEGMETER_NOW is set, and the service is a real one.",
+      "Unset it: captures must bear their true time.",
+    );
   }
   const instant = Instant.parse(text);
   if (Option.isNone(instant)) {
@@ -115,5 +121,7 @@ export const monthOf = (flag: string, text: string): Effect.Effect<Month.UsageMo
   const month = UsageMonth.parse(text);
   return Option.isSome(month)
     ? Effect.succeed(month.value)
-    : Effect.fail(usageError(`--${flag} ${JSON.stringify(text)} is no month.`, "Write it as YYYY-MM, such as 2024-01."));
+    : Effect.fail(
+        usageError(`--${flag} ${JSON.stringify(text)} is no month.`, "Write it as YYYY-MM, such as 2024-01."),
+      );
 };

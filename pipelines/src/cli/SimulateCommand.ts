@@ -13,8 +13,14 @@ import { usageError } from "./UsageError.ts";
 export const simulate = Command.make(
   "simulate",
   {
-    port: Flags.whole("port", 0, 65_535).pipe(Flag.withDescription("Port on 127.0.0.1; 0 takes any free one (default: 4010)"), Flag.withDefault(4010)),
-    sources: Flags.whole("sources", 1, 20_000).pipe(Flag.withDescription("Sources of each workspace (default: 40)"), Flag.withDefault(40)),
+    port: Flags.whole("port", 0, 65_535).pipe(
+      Flag.withDescription("Port on 127.0.0.1; 0 takes any free one (default: 4010)"),
+      Flag.withDefault(4010),
+    ),
+    sources: Flags.whole("sources", 1, 20_000).pipe(
+      Flag.withDescription("Sources of each workspace (default: 40)"),
+      Flag.withDefault(40),
+    ),
     workspaces: Flags.whole("workspaces", 1, 100).pipe(
       Flag.withDescription("Workspaces, each with its own token (default: 1)"),
       Flag.withDefault(1),
@@ -28,7 +34,10 @@ export const simulate = Command.make(
       Flag.withDescription("What the service takes for the present, ISO-8601 (default: the real time)"),
       Flag.optional,
     ),
-    seed: Flags.whole("seed", 0, 4_294_967_295).pipe(Flag.withDescription("Which world is made up (default: 1)"), Flag.withDefault(1)),
+    seed: Flags.whole("seed", 0, 4_294_967_295).pipe(
+      Flag.withDescription("Which world is made up (default: 1)"),
+      Flag.withDefault(1),
+    ),
     latency: Flags.whole("latency", 0, 600_000).pipe(
       Flag.withDescription("Milliseconds before each answer (default: 0)"),
       Flag.withDefault(0),
@@ -58,7 +67,8 @@ export const simulate = Command.make(
     }
     const faults = yield* Effect.forEach(given.fault, (text) =>
       Result.match(parseFault(text), {
-        onFailure: (error) => Effect.fail(usageError(error.message, "segmeter simulate --list-faults tells the kinds.")),
+        onFailure: (error) =>
+          Effect.fail(usageError(error.message, "segmeter simulate --list-faults tells the kinds.")),
         onSuccess: Effect.succeed,
       }),
     );
@@ -72,11 +82,20 @@ export const simulate = Command.make(
           latencyMs: given.latency,
           ...(rateLimit === undefined ? {} : { rateLimit }),
           ...(Option.isSome(given.now) ? { now: given.now.value } : {}),
-        }).pipe(Effect.mapError((error) => usageError(`The simulator can't start: ${error.hint.replaceAll(/\s*\n\s*/g, " ")}.`, "Check its flags; --port 0 takes any free port.")));
+        }).pipe(
+          Effect.mapError((error) =>
+            usageError(
+              `The simulator can't start: ${error.hint.replaceAll(/\s*\n\s*/g, " ")}.`,
+              "Check its flags; --port 0 takes any free port.",
+            ),
+          ),
+        );
         for (const fault of faults) simulator.faults.add(fault);
         const [first] = simulator.workspaces;
         yield* given.json
-          ? Console.log(JSON.stringify({ event: "simulator-started", url: simulator.url, workspaces: simulator.workspaces }))
+          ? Console.log(
+              JSON.stringify({ event: "simulator-started", url: simulator.url, workspaces: simulator.workspaces }),
+            )
           : Console.log(
               [
                 `A Segment API with made-up data is at ${simulator.url}; Ctrl-C ends it. In another terminal:`,
@@ -91,7 +110,9 @@ export const simulate = Command.make(
     );
   }),
 ).pipe(
-  Command.withDescription("Serves a Segment Public API with made-up data on 127.0.0.1, with rate limits and faults on request. Its tokens are no secrets."),
+  Command.withDescription(
+    "Serves a Segment Public API with made-up data on 127.0.0.1, with rate limits and faults on request. Its tokens are no secrets.",
+  ),
   Command.withShortDescription("Serve a local Segment API with made-up data"),
   Command.withExamples([
     { command: "segmeter simulate", description: "40 sources since 2024-01, on port 4010" },
@@ -106,6 +127,11 @@ const rateLimitOf = (text: Option.Option<string>) => {
   if (Option.isNone(text)) return Effect.void;
   const match = /^(\d{1,9})\/(\d{1,5}(?:\.\d{1,3})?)$/.exec(text.value);
   return match === null
-    ? Effect.fail(usageError(`--rate-limit ${JSON.stringify(text.value)} is no limit.`, "Write it as requests/seconds, such as 50/60."))
+    ? Effect.fail(
+        usageError(
+          `--rate-limit ${JSON.stringify(text.value)} is no limit.`,
+          "Write it as requests/seconds, such as 50/60.",
+        ),
+      )
     : Effect.succeed({ limit: Number(match[1]), windowMs: Math.round(Number(match[2]) * 1_000) });
 };

@@ -1,7 +1,17 @@
 /**
  * `segmeter status`: what is held, month by month and dataset by dataset.
  */
-import { Capture, type DatasetName, datasetNames, datasets, Instant, now, Partition, type Sink, UsageMonth } from "@segmeter/domain";
+import {
+  Capture,
+  type DatasetName,
+  datasetNames,
+  datasets,
+  Instant,
+  now,
+  Partition,
+  type Sink,
+  UsageMonth,
+} from "@segmeter/domain";
 import * as Command from "effect/cli/Command";
 import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
@@ -28,7 +38,10 @@ export const status = Command.make(
   { dataDir: Flags.dataDir, sink: Flags.sink, dataset: Flags.dataset, json: Flags.json },
   Effect.fn("status")(function* ({ dataDir, dataset, json, sink }) {
     if (!existsSync(dataDir)) {
-      return yield* usageError(`There is no data directory ${dataDir}.`, "Name it with --data-dir, or make one: segmeter backfill.");
+      return yield* usageError(
+        `There is no data directory ${dataDir}.`,
+        "Name it with --data-dir, or make one: segmeter backfill.",
+      );
     }
     const { openExistingSinks } = yield* Effect.promise(() => import("../index.ts"));
     // One ledger is enough, and the Parquet files never are in anybody's way.
@@ -40,16 +53,27 @@ export const status = Command.make(
         const sinks = yield* openExistingSinks({ dataDir, names, encoder: "parquetjs" });
         const current = UsageMonth.of(yield* now);
         for (const opened of sinks) {
-          const covered = (yield* coverage(opened, current)).filter(({ partition }) => wanted.includes(partition.dataset));
+          const covered = (yield* coverage(opened, current)).filter(({ partition }) =>
+            wanted.includes(partition.dataset),
+          );
           if (json) yield* write(covered.map((one) => `${JSON.stringify(lineOf(opened, one))}\n`).join(""));
-          else yield* write(tableOf(opened, covered, datasetNames.filter((name) => wanted.includes(name))));
+          else
+            yield* write(
+              tableOf(
+                opened,
+                covered,
+                datasetNames.filter((name) => wanted.includes(name)),
+              ),
+            );
         }
         if (sinks.length === 0) yield* Console.error(`${dataDir} holds nothing yet.`);
       }),
     );
   }),
 ).pipe(
-  Command.withDescription("Shows what is held: month by dataset, open, settled, missing or failed, with rows and the last capture."),
+  Command.withDescription(
+    "Shows what is held: month by dataset, open, settled, missing or failed, with rows and the last capture.",
+  ),
   Command.withShortDescription("Show which months are held"),
   Command.withExamples([
     { command: "segmeter status", description: "Coverage of ./segmeter-data" },
@@ -115,7 +139,12 @@ const tableOf = (sink: Sink, covered: ReadonlyArray<Coverage>, shown: ReadonlyAr
         missingSince ??= month;
         const next = months[index + 1]?.[1];
         if (next?.every(({ state }) => state === "missing")) continue;
-        rows.push([missingSince === month ? month : `${missingSince} to ${month}`, ...shown.map(() => "missing"), "", ""]);
+        rows.push([
+          missingSince === month ? month : `${missingSince} to ${month}`,
+          ...shown.map(() => "missing"),
+          "",
+          "",
+        ]);
         missingSince = undefined;
         continue;
       }
