@@ -34,10 +34,10 @@ const openParquet = (dataDir: string, encoderName: EncoderName): Effect.Effect<S
     return yield* openParquetSink({ dataDir, encoder: yield* openEncoder(encoderName) });
   });
 
-const openDuckDB = (dataDir: string): Effect.Effect<Sink, SinkError, Scope.Scope> =>
+const openDuckDB = (dataDir: string, access: "read-write" | "read-only"): Effect.Effect<Sink, SinkError, Scope.Scope> =>
   Effect.flatMap(
     Effect.promise(() => import("@segmeter/duckdb")),
-    ({ openDuckDBSink }) => openDuckDBSink({ path: databasePath(dataDir) }),
+    ({ openDuckDBSink }) => openDuckDBSink({ path: databasePath(dataDir), access }),
   );
 
 export interface SinkRequest {
@@ -57,13 +57,13 @@ export const openSinks = Effect.fn("openSinks")(function* ({
 }: SinkRequest): Effect.fn.Return<ReadonlyArray<Sink>, SinkError, Scope.Scope> {
   yield* prepareDataDirectory(dataDir);
   const parquet = names.includes("parquet") ? [yield* openParquet(dataDir, encoder)] : [];
-  const duckdb = names.includes("duckdb") ? [yield* openDuckDB(dataDir)] : [];
+  const duckdb = names.includes("duckdb") ? [yield* openDuckDB(dataDir, "read-write")] : [];
   const { sweepLeftovers } = yield* Effect.promise(() => import("@segmeter/parquet"));
   yield* sweepLeftovers(dataDir);
   return [...parquet, ...duckdb];
 });
 
-/** Opens those that exist already, to look at what they hold; creates nothing. */
+/** Opens those that exist already, to look at what they hold; creates and changes nothing. */
 export const openExistingSinks = Effect.fn("openExistingSinks")(function* ({
   dataDir,
   encoder,
@@ -71,6 +71,7 @@ export const openExistingSinks = Effect.fn("openExistingSinks")(function* ({
 }: SinkRequest): Effect.fn.Return<ReadonlyArray<Sink>, SinkError, Scope.Scope> {
   const parquet =
     names.includes("parquet") && existsSync(join(dataDir, "parquet")) ? [yield* openParquet(dataDir, encoder)] : [];
-  const duckdb = names.includes("duckdb") && existsSync(databasePath(dataDir)) ? [yield* openDuckDB(dataDir)] : [];
+  const duckdb =
+    names.includes("duckdb") && existsSync(databasePath(dataDir)) ? [yield* openDuckDB(dataDir, "read-only")] : [];
   return [...parquet, ...duckdb];
 });

@@ -24,7 +24,7 @@ import {
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { openDuckDBFile } from "./DuckDBFile.ts";
+import { type Access, openDuckDBFile } from "./DuckDBFile.ts";
 import * as Ledger from "./DuckDBLedger.ts";
 import { appendRows } from "./DuckDBRows.ts";
 import { openSession, select } from "./DuckDBSession.ts";
@@ -32,14 +32,16 @@ import { openSession, select } from "./DuckDBSession.ts";
 const { runs, sources, workspaces } = bookTables;
 
 /**
- * Opens the sink, and the file, which it makes where there is none. Closed with the scope.
+ * Opens the sink, and the file, which it makes where there is none if it may write. Closed with the scope.
  * Memory: a partition's rows in DuckDB's buffers while it is replaced. Errors: those of opening the file.
  */
 export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
   readonly path: string;
+  /** `read-only`: to look at what is held; the file is not touched, and must be there. Default: `read-write`. */
+  readonly access?: Access;
 }): Effect.fn.Return<Sink, SinkError, Scope.Scope> {
-  const { path } = options;
-  const instance = yield* openDuckDBFile({ path, access: "read-write" });
+  const { access = "read-write", path } = options;
+  const instance = yield* openDuckDBFile({ path, access });
   const transact = yield* openSession(instance, path);
   return {
     name: "duckdb",
