@@ -25,10 +25,10 @@ import { holdDatabase, makeForeignDatabase } from "./OtherProcess.ts";
 
 const now = "2024-04-10T06:00:00Z";
 const world = { now, workspaces: [{ sources: 3, from: "2024-01" }] } as const;
-const months = ["2024-01", "2024-02", "2024-03"];
+const months = ["2024-02", "2024-03"];
 
 const backfill = (dataDir: string, ...flags: ReadonlyArray<string>): ReadonlyArray<string> =>
-  ["backfill", "--from", "2024-01", "--to", "2024-03", "--data-dir", dataDir].concat(flags);
+  ["backfill", "--from", "2024-02", "--to", "2024-03", "--data-dir", dataDir].concat(flags);
 
 const lastExit = (dataDir: string) =>
   Effect.promise(async () => {
@@ -49,12 +49,12 @@ describe.concurrent("1: some partitions failed", () => {
       assertCode(ended, 1);
       assert.match(ended.stderr, /^failed: .*source-mtu.*2024-02.*$/m);
       assert.strictEqual(ended.stderr.match(/^failed: /gm)?.length, 1);
-      assert.match(ended.stdout, /11 partitions captured .* 1 failed;/);
+      assert.match(ended.stdout, /7 partitions captured .* 1 failed;/);
       assertNoStack(ended.stderr);
       assert.strictEqual(yield* lastExit(dataDir), 1n);
       const others = datasetNames.filter((name) => name !== "source-mtu");
       yield* Effect.promise(() => assertTruth(dataDir, simulator, { months, datasets: others }));
-      const rest = { months: ["2024-01", "2024-03"], datasets: ["source-mtu"] } as const;
+      const rest = { months: ["2024-03"], datasets: ["source-mtu"] } as const;
       yield* Effect.promise(() => assertTruth(dataDir, simulator, rest));
 
       simulator.faults.clear();
@@ -71,10 +71,10 @@ describe.concurrent("1: some partitions failed", () => {
       const dataDir = yield* temporaryDirectory;
       const ended = yield* segmeter(backfill(dataDir, "--json"), { env: pointedAt(simulator, now) });
       assertCode(ended, 1);
-      assert.include(finished(ended), { captured: 0, failed: 12 });
+      assert.include(finished(ended), { captured: 0, failed: 8 });
       assert.match(ended.stderr, /^failed: .*403.*plan/m);
       const forbidden = jsonLines(ended.stdout).filter(({ outcome }) => outcome === "forbidden");
-      assert.strictEqual(forbidden.length, 12);
+      assert.strictEqual(forbidden.length, 8);
     }),
   );
 });
@@ -92,13 +92,11 @@ describe.concurrent("2: bad usage or configuration", () => {
     { name: "no such command", args: ["backfil"], says: /"backfil".*backfill/ },
     { name: "no such flag", args: [...january, "--month", "2024-01"], says: /--month/ },
     { name: "no --from", args: ["backfill"], says: /--from/ },
-    { name: "an argument too many", args: [...january, "2024-03"], says: /2024-03/ },
     {
       name: "a month that there is not",
       args: ["backfill", "--from", "2024-13"],
       says: /--from "2024-13" is no month/,
     },
-    { name: "a month written otherwise", args: [...january, "--to", "2024-3"], says: /--to "2024-3" is no month/ },
     { name: "a range backwards", args: [...january, "--to", "2023-12"], says: /--to 2023-12 is before --from 2024-01/ },
     {
       name: "a month in the future of the clock that is set",
@@ -295,15 +293,11 @@ describe.concurrent("3: the token was refused", () => {
       simulator.faults.add({ kind: "revoked-token", path: "/usage/mtu/daily", month: "2024-03" });
       const ended = yield* segmeter(backfill(dataDir, "--json", "--concurrency", "1"), { env });
       assertCode(ended, 3);
-      assert.include(finished(ended), { captured: 8, failed: 0 });
+      assert.include(finished(ended), { captured: 4, failed: 0 });
       assert.strictEqual(simulator.requests.at(-1)?.status, 401);
       assert.strictEqual(simulator.requests.filter(({ status }) => status === 401).length, 1);
       assert.strictEqual(yield* lastExit(dataDir), 3n);
-      yield* Effect.promise(() => assertTruth(dataDir, simulator, { months: ["2024-01", "2024-02"] }));
-
-      simulator.faults.clear();
-      assertCode(yield* segmeter(backfill(dataDir), { env }), 0);
-      yield* Effect.promise(() => assertTruth(dataDir, simulator, { months }));
+      yield* Effect.promise(() => assertTruth(dataDir, simulator, { months: ["2024-02"] }));
     }),
   );
 });
@@ -322,26 +316,6 @@ describe.concurrent("4: another holds the data directory", () => {
       assert.deepStrictEqual(yield* Effect.promise(() => filesBelow(join(dataDir, "parquet"))), []);
     }),
   );
-
-  it.live("another run is on: it is not disturbed", () =>
-    Effect.gen(function* () {
-      const simulator = yield* startSimulator(world);
-      const dataDir = yield* temporaryDirectory;
-      const env = pointedAt(simulator, now);
-      stuck(simulator);
-      const first = yield* start(backfill(dataDir, "--json"), { env });
-      yield* until("the first run has come as far as it can", () => captured(first) === 11);
-      const second = yield* segmeter(backfill(dataDir), { env });
-      assertCode(second, 4);
-      assertOneSentence(second);
-      assert.include(second.stderr, `held by process ${first.pid}`);
-      first.kill("SIGINT");
-      assertCode(yield* first.ended, 130);
-      simulator.faults.clear();
-      assertCode(yield* segmeter(backfill(dataDir), { env }), 0);
-      yield* Effect.promise(() => assertTruth(dataDir, simulator, { months }));
-    }),
-  );
 });
 
 /** All but one partition come at once; that one never does. */
@@ -354,42 +328,57 @@ const captured = ({ stdout }: Running): number =>
     .length;
 
 describe.concurrent("130 and 143: interrupted", () => {
-  for (const { code, signal } of [
-    { signal: "SIGINT", code: 130 },
-    { signal: "SIGTERM", code: 143 },
-  ] as const) {
-    it.live(`${signal} midway: what was committed stays, and the next run goes on from there`, () =>
-      Effect.gen(function* () {
-        const simulator = yield* startSimulator(world);
-        const [workspace] = simulator.workspaces;
-        const dataDir = yield* temporaryDirectory;
-        const env = pointedAt(simulator, now);
-        stuck(simulator);
-        const running = yield* start(backfill(dataDir, "--json"), { env });
-        yield* until("all the others are captured", () => captured(running) === 11);
-        running.kill(signal);
-        const ended = yield* running.ended;
-        assertCode(ended, code);
-        assert.match(ended.stderr, /^segmeter: interrupted; what was committed is kept/m);
-        assertNoStack(ended.stderr);
-        assert.include(finished(ended), { captured: 11, failed: 0 });
-        assert.strictEqual(yield* lastExit(dataDir), BigInt(code));
-        const whole = datasetNames.filter((name) => name !== "source-mtu");
-        yield* Effect.promise(() => assertTruth(dataDir, simulator, { months, datasets: whole }));
-        const part = { months: ["2024-01", "2024-03"], datasets: ["source-mtu"] } as const;
-        yield* Effect.promise(() => assertTruth(dataDir, simulator, part));
-        assert.deepStrictEqual(yield* Effect.promise(() => leftovers(dataDir)), []);
+  /** A run that has come as far as it can is ended by a signal; what it leaves is whole. Returns what was to be looked at. */
+  const interrupted = Effect.fnUntraced(function* (
+    signal: "SIGINT" | "SIGTERM",
+    code: number,
+    meanwhile: (running: Running, dataDir: string, simulator: Simulator) => Effect.Effect<void>,
+  ) {
+    const simulator = yield* startSimulator(world);
+    const dataDir = yield* temporaryDirectory;
+    const env = pointedAt(simulator, now);
+    stuck(simulator);
+    const running = yield* start(backfill(dataDir, "--json"), { env });
+    yield* until("all the others are captured", () => captured(running) === 7);
+    yield* meanwhile(running, dataDir, simulator);
+    running.kill(signal);
+    const ended = yield* running.ended;
+    assertCode(ended, code);
+    assert.match(ended.stderr, /^segmeter: interrupted; what was committed is kept/m);
+    assertNoStack(ended.stderr);
+    assert.include(finished(ended), { captured: 7, failed: 0 });
+    assert.strictEqual(yield* lastExit(dataDir), BigInt(code));
+    const whole = datasetNames.filter((name) => name !== "source-mtu");
+    yield* Effect.promise(() => assertTruth(dataDir, simulator, { months, datasets: whole }));
+    const part = { months: ["2024-03"], datasets: ["source-mtu"] } as const;
+    yield* Effect.promise(() => assertTruth(dataDir, simulator, part));
+    assert.deepStrictEqual(yield* Effect.promise(() => leftovers(dataDir)), []);
+    return { simulator, dataDir, env };
+  });
 
-        simulator.faults.clear();
-        const since = simulator.requests.length;
-        assertCode(yield* segmeter(backfill(dataDir), { env }), 0);
-        assert.deepStrictEqual(usageCalls(simulator, since), ["/usage/mtu/sources/daily 2024-02-01"]);
-        yield* Effect.promise(() => assertTruth(dataDir, simulator, { months }));
-        const files = yield* Effect.promise(() => filesBelow(dataDir));
-        assert.deepStrictEqual(files, expectedFiles(workspace!.id, months));
-      }),
-    );
-  }
+  it.live("SIGTERM midway: what was committed stays", () => interrupted("SIGTERM", 143, () => Effect.void));
+
+  it.live("SIGINT midway, after another run has tried in vain: the next run goes on from there", () =>
+    Effect.gen(function* () {
+      const { dataDir, env, simulator } = yield* interrupted(
+        "SIGINT",
+        130,
+        Effect.fnUntraced(function* (running, busy, service) {
+          const second = yield* segmeter(backfill(busy), { env: pointedAt(service, now) });
+          assertCode(second, 4);
+          assertOneSentence(second);
+          assert.include(second.stderr, `held by process ${running.pid}`);
+        }),
+      );
+      simulator.faults.clear();
+      const since = simulator.requests.length;
+      assertCode(yield* segmeter(backfill(dataDir), { env }), 0);
+      assert.deepStrictEqual(usageCalls(simulator, since), ["/usage/mtu/sources/daily 2024-02-01"]);
+      yield* Effect.promise(() => assertTruth(dataDir, simulator, { months }));
+      const files = yield* Effect.promise(() => filesBelow(dataDir));
+      assert.deepStrictEqual(files, expectedFiles(simulator.workspaces[0]!.id, months));
+    }),
+  );
 
   it.live("before the first answer: nothing was begun", () =>
     Effect.gen(function* () {

@@ -122,13 +122,6 @@ layer(settled, { excludeTestServices: true, concurrent: true })("the next run", 
         yield* Effect.promise(() => assertTruth(dataDir, simulator, { months }));
         // And when each row was first observed is not lost on the way.
         assert.deepStrictEqual(yield* contents(dataDir, reader), yield* contents(whole.dataDir, reader));
-
-        const again = yield* segmeter(backfill(dataDir), { env: pointedAt(simulator, "2024-05-21T07:00:00Z") });
-        const lines = jsonLines(again.stdout);
-        assert.deepStrictEqual(
-          lines.map(({ event }) => event),
-          ["run-planned", "run-finished"],
-        );
       }),
     );
   }
@@ -144,6 +137,12 @@ it.live("the next run brings the database up when months were captured to Parque
     assertCode(yield* segmeter(backfill(dataDir), { env }), 0);
     assert.deepStrictEqual(usageCalls(simulator, since), []);
     yield* Effect.promise(() => assertTruth(dataDir, simulator, { months, readers: ["DuckDB"] }));
+    // Neither is behind now.
+    const again = jsonLines((yield* segmeter(backfill(dataDir), { env })).stdout);
+    assert.deepStrictEqual(
+      again.map(({ event }) => event),
+      ["run-planned", "run-finished"],
+    );
     const captures = yield* Effect.promise(() => ask("SELECT DISTINCT dataset FROM captures", databaseOf(dataDir)));
     assert.strictEqual(captures.length, datasetNames.length);
   }),
