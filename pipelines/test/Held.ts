@@ -144,7 +144,7 @@ export const truthOf = (
   );
 
 /** By workspace, day and source; a row that is there twice stays there twice. */
-export const inOrder = (rows: ReadonlyArray<PlainRow>): ReadonlyArray<PlainRow> =>
+const inOrder = (rows: ReadonlyArray<PlainRow>): ReadonlyArray<PlainRow> =>
   rows.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
 
 const placeOf = (row: PlainRow): string =>
