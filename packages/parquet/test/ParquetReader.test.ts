@@ -132,14 +132,14 @@ describe("damaged", () => {
     }),
   );
 
-  it.effect("a file with any byte flipped fails by name or reads as it was written", () =>
+  it.effect("a file with a bit flipped in any byte fails by name or reads as it was written", () =>
     Effect.gen(function* () {
       const file = yield* published();
       const bytes = readFileSync(file.path);
-      const flips = [0x02, 0x04, 0x10].flatMap((bits) => [...bytes.keys()].map((index) => [index, bits] as const));
-      for (const [index, bits] of flips) {
+      const bits = [0x02, 0x04, 0x10];
+      for (const index of bytes.keys()) {
         const flipped = Uint8Array.from(bytes);
-        flipped[index]! ^= bits;
+        flipped[index]! ^= bits[index % bits.length]!;
         writeFileSync(file.path, flipped);
         const found = yield* Effect.match(readRows(mtuTable, file), {
           onFailure: (error) => error.detail,
