@@ -92,8 +92,8 @@ export class RateWindow {
     const report = this.#report;
     if (report === undefined || report.remaining > this.#inFlight) return now;
     if (report.endsFrom === undefined) return this.#inFlight === 0 ? now : undefined;
-    // Once the length is known, spacing is exact, and all that is needed of the date is its lower bound.
-    const end = this.#length === undefined ? report.endsFrom + 1_000 : report.endsFrom;
+    // The date is cut or rounded to whole seconds. Once the length is known, spacing is exact, and only its lower bound counts.
+    const end = report.endsFrom + (this.#length === undefined ? 1_000 : -1_000);
     if (now < end) return end;
     this.#report = undefined;
     this.#probeNext = true;
@@ -141,7 +141,8 @@ export class RateWindow {
       this.#windowFirst = sent;
       // The first request tells the window's start, and so, with the date of its end, its length to about a second.
       if (resetIn !== undefined) {
-        this.#learn({ atLeast: resetIn, atMost: resetIn + 1_000 + (now - sent.at) });
+        // Whether it is cut or rounded up is not known; the shorter length is tried first, for it costs one refusal at most.
+        this.#learn({ atLeast: resetIn - 1_000, atMost: resetIn + 1_000 + (now - sent.at) });
       }
     }
     const endsFrom = resetIn === undefined ? undefined : now + resetIn;
