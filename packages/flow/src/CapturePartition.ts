@@ -2,10 +2,8 @@
  * One partition, from the first request to the commit: an idempotent effect with a typed result. What schedules it need not know
  * what it does, and it does not know who schedules it.
  */
-import type { Partition, SinkError } from "@segmeter/domain";
-import { Capture, companionOf, now, type Sink, type UsageRow } from "@segmeter/domain";
-import type { SegmentError } from "@segmeter/segment";
-import { CallTally, isTokenRefused, makeCallTally, type SegmentClient } from "@segmeter/segment";
+import { Capture, companionOf, now, type Partition, type Sink, type SinkError, type UsageRow } from "@segmeter/domain";
+import { CallTally, isTokenRefused, makeCallTally, type SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
 import { tell } from "./Event.ts";

@@ -2,8 +2,7 @@
  * Load: sinks replace the partition, one after the other, each atomically. A crash between two of them leaves the later one
  * behind; the next run brings it up from the earlier one.
  */
-import type { Capture } from "@segmeter/domain";
-import { type Partition, type Sink, type SinkError, sinkError, type SinkReason } from "@segmeter/domain";
+import { type Capture, type Partition, type Sink, type SinkError, sinkError, type SinkReason } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 
 /** Not interruptible: what has begun is brought to its end. */

@@ -3,8 +3,14 @@
  *
  * One warning per gate, with the number of cases and the first of them: a warning says where to look, it is no report.
  */
-import type { Capture } from "@segmeter/domain";
-import { Instant, type SourceMtuRow, type UsageRow, UsageMonth, type WorkspaceMtuRow } from "@segmeter/domain";
+import {
+  type Capture,
+  Instant,
+  type SourceMtuRow,
+  type UsageRow,
+  UsageMonth,
+  type WorkspaceMtuRow,
+} from "@segmeter/domain";
 import { seriesOf, sourceOf } from "./UsageKey.ts";
 
 /** Shape of `rows`: in key order. `workspace`: the rows of the workspace's own figures of the month, if these are of sources. */
