@@ -23,7 +23,10 @@ describe("README", () => {
 
   it("names every table and every view, and none that does not exist", () => {
     const section = readme.slice(readme.indexOf("## Tables"), readme.indexOf("## Commands"));
-    for (const { name } of tables) assert.include(section, `\`${name}\``);
+    for (const { name } of tables) {
+      const written = name.endsWith("_revisions") ? "<table>_revisions" : name;
+      assert.include(section, `\`${written}\``);
+    }
     for (const { name } of views.filter((view) => !view.name.endsWith("_monthly")))
       assert.include(section, `\`${name}\``);
   });

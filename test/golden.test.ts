@@ -23,8 +23,11 @@ import {
 import {
   defaults as flowDefaults,
   type FlowConfig,
+  makeFindings,
   makeProgress,
+  partiesOf,
   plan,
+  rangeTargets,
   type Reject,
   Rejects,
   runPlan,
@@ -124,23 +127,25 @@ const replay = Effect.fnUntraced(function* ({ exchanges, run }: Exchanges) {
     maxBackoffMs: 2,
   }).pipe(Layer.provide(NodeHttpClient.layerUndici));
   const sink = makeMemorySink();
-  const rejected = new Map<string, ReadonlyArray<Reject & Pick<Partition.Partition, "dataset" | "month">>>();
+  const rejected = new Map<string, { readonly of: Partition.Partition; readonly list: ReadonlyArray<Reject> }>();
   const rejects = Layer.succeed(Rejects, {
-    replace: ({ partition }, list) =>
+    keep: ({ captureId, partition }, list) => Effect.sync(() => void rejected.set(captureId, { of: partition, list })),
+    settle: ({ captureId, partition }) =>
       Effect.sync(() => {
-        const { dataset, month } = partition;
-        rejected.set(
-          Partition.label(partition),
-          list.map((reject) => ({ dataset, month, ...reject })),
-        );
+        for (const [id, { of }] of rejected) {
+          if (id !== captureId && Partition.equals(of, partition)) rejected.delete(id);
+        }
       }),
+    sweep: () => Effect.die("no business of the flow's"),
   });
   const progress = makeProgress();
+  const findings = makeFindings();
 
   const runAt = Effect.fnUntraced(function* (instant: string) {
     const holdings = [{ sink: sink.name, held: yield* sink.held(workspaceId) }];
-    const planned = plan({ workspaceId, months, datasets, holdings, refresh: false, pageSize });
-    yield* runPlan({ plan: planned, runId: "golden", config, sinks: [sink], progress }).pipe(
+    const planned = plan({ workspaceId, targets: rangeTargets(months, datasets, false), holdings, pageSize });
+    const parties = yield* partiesOf(workspaceId, [sink]);
+    yield* runPlan({ plan: planned, runId: "golden", config, parties, progress, findings }).pipe(
       Effect.provideService(Now, Effect.succeed(Option.getOrThrow(Instant.parse(instant)))),
     );
   });
@@ -161,9 +166,9 @@ const replay = Effect.fnUntraced(function* ({ exchanges, run }: Exchanges) {
         rows: rows.map(plainRow(partition.dataset)),
       })),
     revisions: progress.revisions,
-    rejects: [...rejected.values()]
-      .flat()
-      .map(({ dataset, month, page, position, row }) => ({ dataset, month, page, position, row })),
+    rejects: [...rejected.values()].flatMap(({ list, of: { dataset, month } }) =>
+      list.map(({ page, position, row }) => ({ dataset, month, page, position, row })),
+    ),
   };
   return { found, left: service.left, unmatched: service.unmatched };
 });

@@ -1,17 +1,23 @@
 /**
  * The run that every capturing command is: who the token belongs to, what is held, the plan, the work, and the book-keeping around
- * it. `backfill` is this with a range of months.
+ * it. `backfill` is this with a range of months, `nightly` with every month that is open.
  */
-import { type DatasetName, now, type Run, type Sink, type SinkError, type UsageMonth } from "@segmeter/domain";
+import { Books, type Capture, type Instant, now, type Run, type Sink, type SinkError } from "@segmeter/domain";
 import {
   type FlowConfig,
   type FatalError,
+  isLevelIn,
+  levelBooks,
   Listener,
+  makeFindings,
   makeProgress,
+  partiesOf,
   plan,
   readSources,
-  type Rejects,
+  Rejects,
   runPlan,
+  type Target,
+  tellFindings,
 } from "@segmeter/flow";
 import { CallTally, isTokenRefused, makeCallTally, SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
@@ -23,9 +29,8 @@ export interface CaptureRunRequest {
   readonly command: string;
   /** Its arguments, for the table `runs`; never a secret. */
   readonly arguments: Readonly<Record<string, unknown>>;
-  /** Ascending. */
-  readonly months: ReadonlyArray<UsageMonth.UsageMonth>;
-  readonly datasets: ReadonlyArray<DatasetName>;
+  /** What the run aims at, in the order in which it is to be done; `ledger`: all that was ever captured of the workspace. */
+  readonly targets: (ledger: ReadonlyArray<Capture.Capture>, now: Instant.EpochMicros) => ReadonlyArray<Target>;
   readonly sinks: ReadonlyArray<Sink>;
   readonly config: FlowConfig;
   readonly pageSize: number;
@@ -47,12 +52,13 @@ export const runCapture = Effect.fn("runCapture")(function* (
   request: CaptureRunRequest,
   onFinish: OnFinish,
 ): Effect.fn.Return<CaptureRunResult, FatalError, SegmentClient | Rejects> {
-  const { config, datasets, months, pageSize, sinks } = request;
+  const { config, pageSize, sinks } = request;
   const client = yield* SegmentClient;
   const tell = yield* Listener;
   const runId = crypto.randomUUID();
   const calls = makeCallTally();
   const progress = makeProgress();
+  const findings = makeFindings();
   const totals = Effect.map(client.throttledMs, (throttledMs): Run.RunTotals => ({
     ...progress,
     requests: calls.requests,
@@ -65,7 +71,10 @@ export const runCapture = Effect.fn("runCapture")(function* (
     const holdings = yield* Effect.forEach(sinks, (sink) =>
       Effect.map(sink.held(workspace.id), (held) => ({ sink: sink.name, held })),
     );
-    const planned = plan({ workspaceId: workspace.id, months, datasets, holdings, refresh: config.refresh, pageSize });
+    const parties = yield* partiesOf(workspace.id, sinks);
+    const ledger = parties.reduce((all, { books }) => Books.merge(all, books), Books.empty).captures;
+    const targets = request.targets(ledger, yield* now);
+    const planned = plan({ workspaceId: workspace.id, targets, holdings, pageSize });
     const captures = planned.tasks.filter(({ _tag }) => _tag === "Capture").length;
     yield* tell({
       _tag: "RunPlanned",
@@ -85,11 +94,14 @@ export const runCapture = Effect.fn("runCapture")(function* (
       started,
     };
     const save = (state: Run.Run) => Effect.forEach(sinks, (sink) => sink.saveRun(state), { discard: true });
+    const ledgers = holdings.map(({ held }) => held);
+    yield* levelBooks(workspace.id, parties, isLevelIn(ledgers));
+    yield* (yield* Rejects).sweep(workspace.id, ledgers.flat());
     yield* save(run);
 
     const work = Effect.gen(function* () {
       if (planned.tasks.length > 0) yield* saveNames(workspace, sinks);
-      yield* runPlan({ plan: planned, runId, config, sinks, progress });
+      yield* runPlan({ plan: planned, runId, config, parties, progress, findings });
     });
     // However the work ends, the book says so; a book that can't be written must not hide why the work failed.
     return yield* Effect.onExit(work, (exit) =>
@@ -100,7 +112,12 @@ export const runCapture = Effect.fn("runCapture")(function* (
     ).pipe(Effect.andThen(Effect.map(totals, (final) => ({ runId, totals: final }))));
   }).pipe(
     Effect.provideService(CallTally, calls),
-    Effect.onExit(() => Effect.flatMap(totals, (final) => onFinish({ runId, totals: final }))),
+    Effect.onExit(() =>
+      Effect.andThen(
+        tellFindings(findings),
+        Effect.flatMap(totals, (final) => onFinish({ runId, totals: final })),
+      ),
+    ),
   );
 });
 

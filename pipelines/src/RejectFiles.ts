@@ -1,37 +1,125 @@
 /**
  * Rejected rows as files: `rejects/<dataset>/workspace_id=<id>/usage_month=<month>/<capture>.ndjson`, one JSON object a line.
  */
-import { type Capture, fromSystemError, UsageMonth } from "@segmeter/domain";
-import { Rejects } from "@segmeter/flow";
+import {
+  type Capture,
+  type DatasetName,
+  datasetNames,
+  fromSystemError,
+  type SinkError,
+  UsageMonth,
+} from "@segmeter/domain";
+import { type Reject, Rejects } from "@segmeter/flow";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import * as Option from "effect/Option";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
+import { createInterface } from "node:readline/promises";
+
+/** A rejected row, and where it belongs. */
+export interface StoredReject extends Reject {
+  readonly captureId: string;
+  readonly workspaceId: string;
+  readonly dataset: DatasetName;
+  readonly month: UsageMonth.UsageMonth;
+}
+
+const rootOf = (dataDir: string): string => join(dataDir, "rejects");
 
 const directoryOf = (dataDir: string, { partition }: Capture.Capture): string =>
   join(
-    dataDir,
-    "rejects",
+    rootOf(dataDir),
     partition.dataset,
     `workspace_id=${encodeURIComponent(partition.workspaceId)}`,
     `usage_month=${UsageMonth.toPeriod(partition.month)}`,
   );
 
-/** What one partition had is replaced by what its newest capture has. */
+const fileOf = (dataDir: string, capture: Capture.Capture): string =>
+  join(directoryOf(dataDir, capture), `${capture.captureId}.ndjson`);
+
+const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, SinkError> =>
+  Effect.tryPromise({ try: run, catch: (cause) => fromSystemError(operation, cause) });
+
 export const rejectFiles = (dataDir: string): Layer.Layer<Rejects> =>
   Layer.succeed(Rejects, {
-    replace: (capture, rejects) =>
-      Effect.tryPromise({
-        try: async () => {
-          const directory = directoryOf(dataDir, capture);
-          await rm(directory, { recursive: true, force: true });
-          if (rejects.length === 0) return;
-          await mkdir(directory, { recursive: true, mode: 0o700 });
-          const lines = rejects.map((reject) => `${JSON.stringify({ captureId: capture.captureId, ...reject })}\n`);
-          const path = join(directory, `${capture.captureId}.ndjson`);
-          await writeFile(`${path}.tmp`, lines.join(""), { mode: 0o600, flush: true });
-          await rename(`${path}.tmp`, path);
-        },
-        catch: (cause) => fromSystemError("set rejected rows aside", cause),
+    keep: (capture, rejects) =>
+      attempt("set rejected rows aside", async () => {
+        if (rejects.length === 0) return;
+        const path = fileOf(dataDir, capture);
+        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        {
+          await using file = await open(`${path}.tmp`, "w", 0o600);
+          for (const reject of rejects) {
+            await file.appendFile(`${JSON.stringify({ captureId: capture.captureId, ...reject })}\n`);
+          }
+          await file.sync();
+        }
+        await rename(`${path}.tmp`, path);
       }),
+    settle: (capture) =>
+      attempt("clear rejected rows", async () => {
+        const directory = directoryOf(dataDir, capture);
+        const names = await readdir(directory).catch(none);
+        const old = names.filter((name) => name !== `${capture.captureId}.ndjson`);
+        await Promise.all(old.map((name) => rm(join(directory, name), { force: true })));
+        if (old.length === names.length) await removeEmpty(directory, rootOf(dataDir));
+      }),
+    sweep: (workspaceId, held) =>
+      attempt("sweep rejected rows", async () => {
+        const kept = new Set(held.map((capture) => fileOf(dataDir, capture)));
+        const found = await Promise.all(datasetNames.map((dataset) => listWorkspace(dataDir, dataset, workspaceId)));
+        for (const path of found.flat().filter((one) => !kept.has(one))) {
+          await rm(path, { force: true });
+          await removeEmpty(dirname(path), rootOf(dataDir));
+        }
+      }),
+  });
+
+const none = (cause: NodeJS.ErrnoException): Array<string> => {
+  if (cause.code !== "ENOENT") throw cause;
+  return [];
+};
+
+const listWorkspace = async (dataDir: string, dataset: DatasetName, workspaceId: string) => {
+  const directory = join(rootOf(dataDir), dataset, `workspace_id=${encodeURIComponent(workspaceId)}`);
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(none);
+  return entries.flatMap((entry) =>
+    typeof entry !== "string" && entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
+  );
+};
+
+/** Upwards to `root`, which goes too. */
+const removeEmpty = async (directory: string, root: string): Promise<void> => {
+  try {
+    await rmdir(directory);
+  } catch {
+    return;
+  }
+  if (directory !== root) await removeEmpty(dirname(directory), root);
+};
+
+const pattern = /^([a-z-]+)\/workspace_id=([^/]+)\/usage_month=([\d-]+)\/([^/]+)\.ndjson$/;
+
+/** Shape: by dataset, workspace, month; in a partition by page and position. Memory: all of them. */
+export const readRejects = (dataDir: string): Effect.Effect<ReadonlyArray<StoredReject>, SinkError> =>
+  attempt("read rejected rows", async () => {
+    const root = rootOf(dataDir);
+    const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(none);
+    const paths = entries.flatMap((entry) =>
+      typeof entry !== "string" && entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
+    );
+    const rejects: Array<StoredReject> = [];
+    for (const path of paths.sort()) {
+      const [, dataset, id, period] = pattern.exec(relative(root, path).replaceAll(sep, "/")) ?? [];
+      const month = period === undefined ? undefined : Option.getOrUndefined(UsageMonth.fromPeriod(period));
+      const known = datasetNames.find((name) => name === dataset);
+      if (known === undefined || id === undefined || month === undefined) continue;
+      for await (const line of createInterface({ input: createReadStream(path) })) {
+        const reject = JSON.parse(line) as Reject & { readonly captureId: string };
+        rejects.push({ ...reject, workspaceId: decodeURIComponent(id), dataset: known, month });
+      }
+    }
+    return rejects;
   });

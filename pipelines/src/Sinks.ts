@@ -1,23 +1,32 @@
 /**
- * Opens the sinks that a run was asked for. Each adapter is loaded only when it is wanted.
+ * Opens the sinks of a data directory: to write, as its one writer, or to look at. Each adapter is loaded only when it is wanted.
  */
 import type { Encoder, Sink, SinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { sweepDatabaseLeftovers } from "./DatabaseFiles.ts";
 import { prepareDataDirectory } from "./DataDirectory.ts";
+import { lockDataDirectory } from "./DataLock.ts";
+import { bringUpToDate, readSchemaVersion } from "./SchemaVersion.ts";
 
 /** The sinks that are offered, in the order in which a run writes them. */
 export const sinkNames = ["parquet", "duckdb"] as const;
-type OfferedSink = (typeof sinkNames)[number];
+export type OfferedSink = (typeof sinkNames)[number];
 
 export const encoderNames = ["parquetjs", "duckdb"] as const;
-type EncoderName = (typeof encoderNames)[number];
+export type EncoderName = (typeof encoderNames)[number];
 
-const databasePath = (dataDir: string): string => join(dataDir, "segmeter.duckdb");
+export const databasePath = (dataDir: string): string => join(dataDir, "segmeter.duckdb");
 
-const openEncoder = (name: EncoderName): Effect.Effect<Encoder, SinkError, Scope.Scope> =>
+/** Those of the offered sinks that the directory has anything of. */
+export const existingSinks = (dataDir: string): ReadonlyArray<OfferedSink> => [
+  ...(existsSync(join(dataDir, "parquet")) ? (["parquet"] as const) : []),
+  ...(existsSync(databasePath(dataDir)) ? (["duckdb"] as const) : []),
+];
+
+export const openEncoder = (name: EncoderName): Effect.Effect<Encoder, SinkError, Scope.Scope> =>
   name === "duckdb"
     ? Effect.flatMap(
         Effect.promise(() => import("@segmeter/duckdb")),
@@ -28,16 +37,19 @@ const openEncoder = (name: EncoderName): Effect.Effect<Encoder, SinkError, Scope
         ({ parquetJsEncoder }) => parquetJsEncoder,
       );
 
-const openParquet = (dataDir: string, encoderName: EncoderName): Effect.Effect<Sink, SinkError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const { openParquetSink } = yield* Effect.promise(() => import("@segmeter/parquet"));
-    return yield* openParquetSink({ dataDir, encoder: yield* openEncoder(encoderName) });
-  });
+export const openParquet = (dataDir: string, encoder: Encoder): Effect.Effect<Sink, SinkError> =>
+  Effect.flatMap(
+    Effect.promise(() => import("@segmeter/parquet")),
+    ({ openParquetSink }) => openParquetSink({ dataDir, encoder }),
+  );
 
-const openDuckDB = (dataDir: string, access: "read-write" | "read-only"): Effect.Effect<Sink, SinkError, Scope.Scope> =>
+export const openDuckDB = (
+  path: string,
+  access: "read-write" | "read-only",
+): Effect.Effect<Sink, SinkError, Scope.Scope> =>
   Effect.flatMap(
     Effect.promise(() => import("@segmeter/duckdb")),
-    ({ openDuckDBSink }) => openDuckDBSink({ path: databasePath(dataDir), access }),
+    ({ openDuckDBSink }) => openDuckDBSink({ path, access }),
   );
 
 export interface SinkRequest {
@@ -47,20 +59,44 @@ export interface SinkRequest {
 }
 
 /**
- * Opens them for writing, and creates what is not there. Shape: in writing order. Nothing is written before DuckDB is open, for
- * it tells whether another process holds the directory; nor is the database made where the Parquet sink can't be.
+ * Becomes the directory's one writer until the scope closes: makes the directory if need be, locks it, and brings it to the
+ * schema version of this segmeter. Returns what the user should know, in sentences. `command`: told to whoever comes second.
  */
-export const openSinks = Effect.fn("openSinks")(function* ({
-  dataDir,
-  encoder,
-  names,
-}: SinkRequest): Effect.fn.Return<ReadonlyArray<Sink>, SinkError, Scope.Scope> {
+export const enterDataDirectory = Effect.fn("enterDataDirectory")(function* (
+  dataDir: string,
+  command: string,
+  encoder: Encoder,
+): Effect.fn.Return<ReadonlyArray<string>, SinkError, Scope.Scope> {
   yield* prepareDataDirectory(dataDir);
+  yield* readSchemaVersion(dataDir);
+  yield* lockDataDirectory(dataDir, command);
+  const files = yield* bringUpToDate(dataDir, encoder);
+  return files === 0 ? [] : [`the data directory was brought to a new schema version, ${files} files of it.`];
+});
+
+export interface OpenedSinks {
+  /** Shape: in writing order. */
+  readonly sinks: ReadonlyArray<Sink>;
+  /** What the user should know, in sentences. */
+  readonly notes: ReadonlyArray<string>;
+}
+
+/**
+ * Opens them for writing, and creates what is not there. Nothing is written before DuckDB is open, for it tells whether some
+ * other program holds the database; nor is the database made where the Parquet sink can't be. What a killed run left is swept.
+ */
+export const openSinks = Effect.fn("openSinks")(function* (
+  { dataDir, encoder: encoderName, names }: SinkRequest,
+  command: string,
+): Effect.fn.Return<OpenedSinks, SinkError, Scope.Scope> {
+  const encoder = yield* openEncoder(encoderName);
+  const notes = yield* enterDataDirectory(dataDir, command, encoder);
   const parquet = names.includes("parquet") ? [yield* openParquet(dataDir, encoder)] : [];
-  const duckdb = names.includes("duckdb") ? [yield* openDuckDB(dataDir, "read-write")] : [];
-  const { sweepLeftovers } = yield* Effect.promise(() => import("@segmeter/parquet"));
-  yield* sweepLeftovers(dataDir);
-  return [...parquet, ...duckdb];
+  const duckdb = names.includes("duckdb") ? [yield* openDuckDB(databasePath(dataDir), "read-write")] : [];
+  const { recover } = yield* Effect.promise(() => import("@segmeter/parquet"));
+  yield* recover(dataDir, encoder);
+  yield* sweepDatabaseLeftovers(dataDir);
+  return { sinks: [...parquet, ...duckdb], notes };
 });
 
 /** Opens those that exist already, to look at what they hold; creates and changes nothing. */
@@ -68,10 +104,10 @@ export const openExistingSinks = Effect.fn("openExistingSinks")(function* ({
   dataDir,
   encoder,
   names,
-}: SinkRequest): Effect.fn.Return<ReadonlyArray<Sink>, SinkError, Scope.Scope> {
-  const parquet =
-    names.includes("parquet") && existsSync(join(dataDir, "parquet")) ? [yield* openParquet(dataDir, encoder)] : [];
-  const duckdb =
-    names.includes("duckdb") && existsSync(databasePath(dataDir)) ? [yield* openDuckDB(dataDir, "read-only")] : [];
-  return [...parquet, ...duckdb];
+}: SinkRequest): Effect.fn.Return<OpenedSinks, SinkError, Scope.Scope> {
+  yield* readSchemaVersion(dataDir);
+  const existing = existingSinks(dataDir).filter((name) => names.includes(name));
+  const parquet = existing.includes("parquet") ? [yield* openParquet(dataDir, yield* openEncoder(encoder))] : [];
+  const duckdb = existing.includes("duckdb") ? [yield* openDuckDB(databasePath(dataDir), "read-only")] : [];
+  return { sinks: [...parquet, ...duckdb], notes: [] };
 });

@@ -42,12 +42,25 @@ const plainValue = (value: DuckDBValue): unknown =>
       : value;
 
 /** Asks a DuckDB of the test's own; a database file is opened for reading alone. */
-export const ask = async (sql: string, database?: string): Promise<ReadonlyArray<PlainRow>> => {
+export const ask = async (sql: string, database?: string): Promise<ReadonlyArray<PlainRow>> =>
+  (await askAll([sql], database))[0]!;
+
+/** Several questions at once, answered in their order: opening is what takes the time. */
+export const askAll = async (
+  questions: ReadonlyArray<string>,
+  database?: string,
+): Promise<ReadonlyArray<ReadonlyArray<PlainRow>>> => {
   const instance = await DuckDBInstance.create(database, database === undefined ? {} : { access_mode: "READ_ONLY" });
   const connection = await instance.connect();
   try {
-    const rows = (await connection.runAndReadAll(sql)).getRowObjects();
-    return rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)])));
+    const answers: Array<ReadonlyArray<PlainRow>> = [];
+    for (const sql of questions) {
+      const rows = (await connection.runAndReadAll(sql)).getRowObjects();
+      answers.push(
+        rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)]))),
+      );
+    }
+    return answers;
   } finally {
     connection.closeSync();
     instance.closeSync();

@@ -53,7 +53,7 @@ export const booksContract = (test: SinkTest): void => {
           yield* sink.saveNames(namesOf("w2", "Other", ["s1"], 2_000_002));
         }),
       );
-      yield* using((sink) => sink.saveNames(namesOf("w1", "Renamed", ["s2", "s3"], 3_000_003)));
+      yield* using((sink) => sink.saveNames(namesOf("w1", "Renamed", ["s2", "s3"], 90_000_000_003)));
       assert.deepStrictEqual(yield* rowsOf(bookTables.workspaces), [
         {
           workspace_id: "w1",
@@ -61,7 +61,7 @@ export const booksContract = (test: SinkTest): void => {
           slug: "w1-slug",
           name: "Renamed",
           first_seen: 1_000_001,
-          last_seen: 3_000_003,
+          last_seen: 90_000_000_003,
         },
         { workspace_id: "w2", id: "w2", slug: "w2-slug", name: "Other", first_seen: 2_000_002, last_seen: 2_000_002 },
       ]);
@@ -78,8 +78,8 @@ export const booksContract = (test: SinkTest): void => {
       });
       assert.deepStrictEqual(yield* rowsOf(bookTables.sources), [
         source("w1", "s1", 1_000_001, 1_000_001),
-        source("w1", "s2", 1_000_001, 3_000_003),
-        source("w1", "s3", 3_000_003, 3_000_003),
+        source("w1", "s2", 1_000_001, 90_000_000_003),
+        source("w1", "s3", 90_000_000_003, 90_000_000_003),
         source("w2", "s1", 2_000_002, 2_000_002),
       ]);
     }));

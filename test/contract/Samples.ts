@@ -22,7 +22,7 @@ export interface Shape {
 }
 
 /** Rows in key order, unique by key; a partition of workspaces ignores `sources`. */
-const sampleRows = (
+export const sampleRows = (
   { dataset, month }: Partition.Partition,
   { count = (row) => BigInt(row) * 7n, days = 31, micros = 0, sources = ["src-a", "src-b", "src-c"] }: Shape = {},
 ): ReadonlyArray<UsageRow> => {

@@ -4,8 +4,11 @@
  * What a sink wrote is looked at twice: through the port, and by a reader that the sink did not bring along.
  */
 import { describe } from "@effect/vitest";
+import { addBooksContract } from "./AddBooksContract.ts";
 import { booksContract } from "./BooksContract.ts";
+import { inspectContract } from "./InspectContract.ts";
 import { refusalContract, replaceContract } from "./ReplaceContract.ts";
+import { revisionsContract, revisionsRefusalContract } from "./RevisionsContract.ts";
 import { type OpenSink, type SinkContractOptions, sinkTest } from "./SinkStore.ts";
 import { valuesContract } from "./ValuesContract.ts";
 
@@ -16,7 +19,12 @@ export const sinkContract = (name: string, open: OpenSink, options: SinkContract
     const test = sinkTest(open, options);
     valuesContract(test);
     replaceContract(test);
+    revisionsContract(test);
     booksContract(test);
-    if (options.boundless !== true) refusalContract(test);
+    addBooksContract(test);
+    inspectContract(test);
+    if (options.boundless === true) return;
+    refusalContract(test);
+    revisionsRefusalContract(test);
   });
 };

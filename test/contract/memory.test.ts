@@ -4,7 +4,6 @@ import {
   makeMemorySink,
   type MemorySink,
   type Row,
-  Run,
   type Table,
   UsageMonth,
   datasetOf,
@@ -28,13 +27,16 @@ const rowsOf = (sink: MemorySink, table: Table): ReadonlyArray<Row> => {
     case "sources":
       return [...sink.sources].flatMap(([id, rows]) => rows.map((row) => ({ workspace_id: id, ...row })));
     case "runs":
-      return [...sink.runs.values()].map((run) => ({ workspace_id: run.workspaceId, ...Run.toRow(run) }));
+      return [...sink.runs].flatMap(([id, rows]) => [...rows.values()].map((row) => ({ workspace_id: id, ...row })));
     case "captures":
       return [...sink.ledger.values()].map((capture) => ({ ...pathOf(capture), ...Capture.toRow(capture) }));
     default:
-      return [...sink.partitions.values()]
-        .filter(({ capture }) => datasetOf(capture.partition.dataset).table === table.name)
-        .flatMap(({ capture, rows }) => rows.map((row) => ({ ...pathOf(capture), ...row })));
+      return [...sink.partitions].flatMap(([label, { capture, rows }]) => {
+        const name = datasetOf(capture.partition.dataset).table;
+        const superseded = sink.superseded.get(label) ?? [];
+        const own = table.name === name ? rows : table.name === `${name}_revisions` ? superseded : [];
+        return own.map((row) => ({ ...pathOf(capture), ...row }));
+      });
   }
 };
 

@@ -25,22 +25,12 @@ import {
   tableOf,
   truthOf,
 } from "../../pipelines/test/Held.ts";
+import { random } from "./Random.ts";
 
 /** May is settled then, and June ten days old. */
 const now = "2024-06-10T06:00:00Z";
 const months = monthsFrom("2024-01", "2024-06");
 const kills = 6;
-
-/** Mulberry32: numbers from 0 to below 1 that a seed can bring back. */
-const random = (seed: number) => {
-  let state = seed;
-  return (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-};
 
 describe("kill -9", () => {
   const seed = Number(process.env["KILL_SEED"] ?? Date.now() % 1_000_000);

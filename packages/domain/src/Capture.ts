@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema";
 import { type DatasetName, isDatasetName } from "./Dataset.ts";
 import { type EpochMicros, microsPerDay } from "./Instant.ts";
 import type { Partition } from "./Partition.ts";
-import type { CaptureRow, UsageRow } from "./Table.ts";
+import type { CaptureRow, Revision, UsageRow } from "./Table.ts";
 import * as UsageMonth from "./UsageMonth.ts";
 
 /** `captured`: rows; `empty`: 200 and no rows; `absent`: 404; `forbidden`: 403; `failed`: anything else. */
@@ -47,6 +47,36 @@ export interface CapturedPartition {
   readonly capture: Capture;
   readonly rows: ReadonlyArray<UsageRow>;
 }
+
+/** Everything that is known of a partition: what stands, and every version that no longer does. */
+export interface History extends CapturedPartition {
+  /** Unique by key and `observed_at`, in the order of `byVersion`; `observed_at` < `superseded_at` ≤ the capture's `capturedAt`. */
+  readonly revisions: ReadonlyArray<Revision>;
+}
+
+/** What becomes of the revisions that a sink has when a capture takes a partition's place. */
+export interface Superseded {
+  /** Revisions superseded after this instant give way to `revisions`; the others stay. 0: all give way. */
+  readonly since: EpochMicros;
+  /** In the order of `byVersion`, each superseded after `since`. */
+  readonly revisions: ReadonlyArray<Revision>;
+  /** Captures of the partition, held ones, that led here and that the sink's ledger may lack. */
+  readonly captures: ReadonlyArray<Capture>;
+}
+
+/** Nothing was superseded: the revisions stay as they are. */
+export const nothingSuperseded: Superseded = { since: Number.MAX_SAFE_INTEGER, revisions: [], captures: [] };
+
+/** The whole of a history: for a sink that has another, or none. */
+export const wholly = ({ revisions }: History, captures: ReadonlyArray<Capture>): Superseded => ({
+  since: 0,
+  revisions,
+  captures,
+});
+
+/** In the order in which they were made; those of one instant by id. */
+export const byTime = (a: Capture, b: Capture): number =>
+  a.capturedAt - b.capturedAt || (a.captureId < b.captureId ? -1 : a.captureId > b.captureId ? 1 : 0);
 
 /** Whether a sink that has this capture holds the partition. */
 export const isHeld = (capture: Capture): boolean =>

@@ -2,30 +2,50 @@
  * A sink in memory: the shortest statement of the contract, for tests of what is above it.
  */
 import * as Effect from "effect/Effect";
-import { type Capture, type CapturedPartition, isHeld } from "./Capture.ts";
-import { type Names, sourceRows, workspaceRow } from "./Name.ts";
-import { label } from "./Partition.ts";
-import type { Run } from "./Run.ts";
+import { mergeCaptures } from "./Books.ts";
+import { byTime, type Capture, type CapturedPartition, isHeld, nothingSuperseded } from "./Capture.ts";
+import { mergeRows, type Names, sourceRows, workspaceRow } from "./Name.ts";
+import { label, type Partition } from "./Partition.ts";
+import { toRow } from "./Run.ts";
 import type { Sink } from "./Sink.ts";
-import type { SourceRow, WorkspaceRow } from "./Table.ts";
+import type { Revision, RunRow, SourceRow, WorkspaceRow } from "./Table.ts";
+import { byVersion } from "./UsageKey.ts";
 
 export interface MemorySink extends Sink {
   readonly partitions: Map<string, CapturedPartition>;
+  readonly superseded: Map<string, ReadonlyArray<Revision>>;
   readonly ledger: Map<string, Capture>;
   readonly workspaces: Map<string, WorkspaceRow>;
   readonly sources: Map<string, ReadonlyArray<SourceRow>>;
-  readonly runs: Map<string, Run>;
+  /** By workspace, then by run. */
+  readonly runs: Map<string, Map<string, RunRow>>;
 }
 
-export const makeMemorySink = (): MemorySink => {
+export const makeMemorySink = (name: Sink["name"] = "memory"): MemorySink => {
   const partitions = new Map<string, CapturedPartition>();
+  const superseded = new Map<string, ReadonlyArray<Revision>>();
   const ledger = new Map<string, Capture>();
   const workspaces = new Map<string, WorkspaceRow>();
   const sources = new Map<string, ReadonlyArray<SourceRow>>();
-  const runs = new Map<string, Run>();
+  const runs = new Map<string, Map<string, RunRow>>();
+  const enter = (captures: ReadonlyArray<Capture>): void => {
+    for (const capture of captures) ledger.set(capture.captureId, capture);
+  };
+  const saveRuns = (workspaceId: string, rows: ReadonlyArray<RunRow>): void => {
+    runs.set(
+      workspaceId,
+      new Map([...(runs.get(workspaceId) ?? []), ...rows.map((row) => [row.run_id, row] as const)]),
+    );
+  };
+  const capturesOf = (workspaceId?: string) =>
+    [...ledger.values()]
+      .filter((capture) => workspaceId === undefined || capture.partition.workspaceId === workspaceId)
+      .sort(byTime);
+  const revisionsOf = (partition: Partition) => superseded.get(label(partition)) ?? [];
   return {
-    name: "memory",
+    name,
     partitions,
+    superseded,
     ledger,
     workspaces,
     sources,
@@ -37,24 +57,46 @@ export const makeMemorySink = (): MemorySink => {
           .filter((capture) => capture.partition.workspaceId === workspaceId && isHeld(capture)),
       ),
     read: (partition) => Effect.sync(() => partitions.get(label(partition))),
-    replace: (captured) =>
+    revisions: (partition) => Effect.sync(() => revisionsOf(partition)),
+    replace: ({ capture, rows }, { captures, revisions, since } = nothingSuperseded) =>
       Effect.sync(() => {
-        partitions.set(label(captured.capture.partition), captured);
-        ledger.set(captured.capture.captureId, captured.capture);
+        const stay = revisionsOf(capture.partition).filter((revision) => revision.superseded_at <= since);
+        partitions.set(label(capture.partition), { capture, rows });
+        superseded.set(label(capture.partition), [...stay, ...revisions].sort(byVersion));
+        enter([...captures, capture]);
       }),
-    record: (capture) => Effect.sync(() => void ledger.set(capture.captureId, capture)),
-    captures: (workspaceId) =>
-      Effect.sync(() =>
-        [...ledger.values()]
-          .filter((capture) => workspaceId === undefined || capture.partition.workspaceId === workspaceId)
-          .sort((a, b) => a.capturedAt - b.capturedAt),
-      ),
+    record: (capture) => Effect.sync(() => enter([capture])),
+    captures: (workspaceId) => Effect.sync(() => capturesOf(workspaceId)),
     saveNames: (names: Names) =>
       Effect.sync(() => {
         const { id } = names.workspace;
         workspaces.set(id, workspaceRow(names, workspaces.get(id)));
         sources.set(id, sourceRows(names, sources.get(id) ?? []));
       }),
-    saveRun: (run) => Effect.sync(() => void runs.set(run.runId, run)),
+    saveRun: (run) => Effect.sync(() => saveRuns(run.workspaceId, [toRow(run)])),
+    workspaceIds: Effect.sync(() => {
+      const captured = [...ledger.values()].map(({ partition }) => partition.workspaceId);
+      return [...new Set([...captured, ...workspaces.keys(), ...runs.keys()])].sort();
+    }),
+    books: (workspaceId) =>
+      Effect.sync(() => ({
+        captures: capturesOf(workspaceId),
+        runs: [...(runs.get(workspaceId)?.values() ?? [])].sort((a, b) => a.started - b.started),
+        workspaces: [workspaces.get(workspaceId) ?? []].flat(),
+        sources: sources.get(workspaceId) ?? [],
+      })),
+    addBooks: (workspaceId, books) =>
+      Effect.sync(() => {
+        enter(mergeCaptures(capturesOf(workspaceId), books.captures));
+        saveRuns(workspaceId, books.runs);
+        for (const row of books.workspaces) workspaces.set(workspaceId, row);
+        sources.set(workspaceId, mergeRows(books.sources, sources.get(workspaceId) ?? []));
+      }),
+    inspect: Effect.sync(() => ({
+      faults: [],
+      held: [...partitions.values()].map(({ capture }) => capture),
+      files: 0,
+      rows: [...partitions.values()].reduce((sum, { rows }) => sum + rows.length, 0),
+    })),
   };
 };

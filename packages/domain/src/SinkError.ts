@@ -45,7 +45,7 @@ const hints: Record<SinkReason, string> = {
   Full: "Free some space, then run the command again: what was committed is kept.",
   Busy: "Wait for the other process to end, or stop it, then run the command again.",
   Foreign: "Choose another --data-dir, or move the file out of the way.",
-  Damaged: "Restore the file from a backup, or delete it and capture its months again.",
+  Damaged: "Run segmeter verify --repair; it takes the file's content from the other sink where that has it.",
   Mismatch: "The file was not kept. Run the command again; if it happens twice, check the disk.",
   Unrepresentable: "Nothing was stored for this partition.",
   Broken: "Nothing was stored for this partition. Run the command again.",

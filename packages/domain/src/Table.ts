@@ -131,6 +131,30 @@ export const usageTables: { readonly [Name in UsageTableName]: Table<Name> } = {
   },
 };
 
+const supersededAt = {
+  name: "superseded_at",
+  type: "TIMESTAMP",
+  doc: "When a capture first no longer saw this version of the row: it was corrected or withdrawn.",
+} as const satisfies Column;
+
+/** A version of a row that a later capture corrected or withdrew: known from `observed_at` on, and until `superseded_at`. */
+export type Revision = UsageRow & RowOf<readonly [typeof supersededAt]>;
+
+const revisionsOf = <Name extends UsageTableName>({ columns, key, name }: Table<Name>): Table<`${Name}_revisions`> => ({
+  ...byMonth,
+  name: `${name}_revisions`,
+  key: [...key, "observed_at"],
+  columns: [...columns, supersededAt],
+});
+
+/** The versions of the rows of each usage table that no longer stand. */
+export const revisionTables: { readonly [Name in UsageTableName]: Table<`${Name}_revisions`> } = {
+  workspace_mtu_daily: revisionsOf(usageTables.workspace_mtu_daily),
+  source_mtu_daily: revisionsOf(usageTables.source_mtu_daily),
+  workspace_api_calls_daily: revisionsOf(usageTables.workspace_api_calls_daily),
+  source_api_calls_daily: revisionsOf(usageTables.source_api_calls_daily),
+};
+
 const workspaceColumns = [
   { name: "id", type: "VARCHAR", doc: "The workspace's id; `workspace_id` elsewhere." },
   { name: "slug", type: "VARCHAR", doc: "Short name, as in the web address." },
@@ -193,4 +217,8 @@ export const bookTables = {
 } as const satisfies Record<string, Table>;
 
 /** Every table, in the order in which the documentation lists them. */
-export const tables: ReadonlyArray<Table> = [...Object.values(usageTables), ...Object.values(bookTables)];
+export const tables: ReadonlyArray<Table> = [
+  ...Object.values(usageTables),
+  ...Object.values(revisionTables),
+  ...Object.values(bookTables),
+];

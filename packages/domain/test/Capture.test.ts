@@ -108,6 +108,33 @@ describe("a capture", () => {
   });
 });
 
+describe("captures in time", () => {
+  it("are in the order in which they were made, those of one instant by id", () => {
+    const made = (captureId: string, capturedAt: number) => ({ ...example, captureId, capturedAt });
+    const inOrder = [made("z", 1), made("a", 2), made("b", 2), made("a", 10)];
+    assert.deepStrictEqual(inOrder.toReversed().toSorted(Capture.byTime), inOrder);
+    assert.strictEqual(Capture.byTime(example, { ...example }), 0);
+  });
+});
+
+describe("what becomes of revisions", () => {
+  it("is nothing by default, and everything for a whole history", () => {
+    const { captures, revisions, since } = Capture.nothingSuperseded;
+    assert.deepStrictEqual([captures, revisions], [[], []]);
+    assert.isAtLeast(since, Number.MAX_SAFE_INTEGER);
+    const history: Capture.History = {
+      capture: example,
+      rows: [],
+      revisions: [{ day: 1, api_calls: 1n, snapshot_at: 1, observed_at: 1, superseded_at: 2 }],
+    };
+    assert.deepStrictEqual(Capture.wholly(history, [example]), {
+      since: 0,
+      revisions: history.revisions,
+      captures: [example],
+    });
+  });
+});
+
 describe("a partition", () => {
   it("has a label of its own", () => {
     assert.strictEqual(Partition.label(partition), "source-mtu 2024-01 of workspace w1");

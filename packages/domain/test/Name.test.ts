@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest";
-import { Name } from "../src/index.ts";
+import { Instant, Name } from "../src/index.ts";
+import { inEachZone } from "./Zones.ts";
 
 const workspace = { id: "w1", slug: "acme", name: "Acme" };
 const source = (id: string, name: string): Name.Source => ({
@@ -31,6 +32,57 @@ describe("the workspace's row", () => {
       first_seen: 10,
       last_seen: 20,
     });
+  });
+});
+
+const day = Instant.microsPerDay;
+
+describe("names seen again", () => {
+  const noon = 100 * day + day / 2;
+  const first = Name.sourceRows(seen(noon, source("a", "A")), []);
+  const workspaceRow = Name.workspaceRow(seen(noon), undefined);
+
+  it("leave the rows as they are on the same day in UTC, to the last microsecond", () => {
+    inEachZone(() => {
+      for (const later of [noon, noon + 1, 101 * day - 1]) {
+        assert.strictEqual(Name.workspaceRow(seen(later), workspaceRow), workspaceRow);
+        assert.strictEqual(Name.sourceRows(seen(later, source("a", "A")), first)[0], first[0]);
+      }
+    });
+  });
+
+  it("are seen last on the next day", () => {
+    const next = 101 * day;
+    assert.deepStrictEqual(Name.workspaceRow(seen(next), workspaceRow), { ...workspaceRow, last_seen: next });
+    assert.deepStrictEqual(Name.sourceRows(seen(next, source("a", "A")), first), [{ ...first[0]!, last_seen: next }]);
+  });
+
+  it("are written down at once when they say something new", () => {
+    const renamed = { ...seen(noon + 1), workspace: { ...workspace, name: "Other" } };
+    assert.deepStrictEqual(Name.workspaceRow(renamed, workspaceRow), {
+      ...workspaceRow,
+      name: "Other",
+      last_seen: noon + 1,
+    });
+    const changes: ReadonlyArray<Partial<Name.Source>> = [
+      { name: "B" },
+      { slug: "b" },
+      { type: "server" },
+      { enabled: false },
+      { labels: [] },
+    ];
+    for (const change of changes) {
+      const [row] = Name.sourceRows(seen(noon + 1, { ...source("a", "A"), ...change }), first);
+      assert.strictEqual(row!.last_seen, noon + 1, JSON.stringify(change));
+      assert.strictEqual(row!.first_seen, noon);
+    }
+  });
+
+  it("keep the first moment and the last, though the clock goes back", () => {
+    const earlier = noon - day;
+    assert.deepStrictEqual(Name.workspaceRow(seen(earlier), workspaceRow), { ...workspaceRow, first_seen: earlier });
+    const [row] = Name.sourceRows(seen(earlier, source("a", "B")), first);
+    assert.deepStrictEqual([row!.name, row!.first_seen, row!.last_seen], ["B", earlier, noon]);
   });
 });
 

@@ -1,5 +1,14 @@
 import { assert, describe, it } from "@effect/vitest";
-import { allColumns, bookTables, datasets, partitionColumns, type Table, tables, usageTables } from "../src/index.ts";
+import {
+  allColumns,
+  bookTables,
+  datasets,
+  partitionColumns,
+  revisionTables,
+  type Table,
+  tables,
+  usageTables,
+} from "../src/index.ts";
 
 const columnsOf = (table: Table) =>
   allColumns(table).map(({ name, nullable, type }) => `${name} ${type}${nullable === true ? " NULL" : ""}`);
@@ -9,8 +18,13 @@ const period = ["period_start TIMESTAMP", "period_end TIMESTAMP"];
 const mtu = ["anonymous BIGINT", "anonymous_identified BIGINT", "identified BIGINT", "never_identified BIGINT"];
 const versions = ["snapshot_at TIMESTAMP", "observed_at TIMESTAMP"];
 
+interface Contract {
+  readonly key: ReadonlyArray<string>;
+  readonly columns: ReadonlyArray<string>;
+}
+
 /** The contract that users rely on, column by column. A change here is a change of theirs. */
-const contract: Record<string, { key: ReadonlyArray<string>; columns: ReadonlyArray<string> }> = {
+const usage = {
   workspace_mtu_daily: {
     key: ["workspace_id", "period_start", "day"],
     columns: [...month, "day DATE", ...period, ...mtu, ...versions],
@@ -27,6 +41,20 @@ const contract: Record<string, { key: ReadonlyArray<string>; columns: ReadonlyAr
     key: ["workspace_id", "usage_month", "day", "source_id"],
     columns: [...month, "day DATE", "source_id VARCHAR", "api_calls BIGINT", ...versions],
   },
+} satisfies Record<string, Contract>;
+
+/** Versions of a table's rows that no longer stand: the same columns, and until when it stood. */
+const revisionsOf = ({ columns, key }: Contract): Contract => ({
+  key: [...key, "observed_at"],
+  columns: [...columns, "superseded_at TIMESTAMP"],
+});
+
+const contract: Record<string, Contract> = {
+  ...usage,
+  workspace_mtu_daily_revisions: revisionsOf(usage.workspace_mtu_daily),
+  source_mtu_daily_revisions: revisionsOf(usage.source_mtu_daily),
+  workspace_api_calls_daily_revisions: revisionsOf(usage.workspace_api_calls_daily),
+  source_api_calls_daily_revisions: revisionsOf(usage.source_api_calls_daily),
   workspaces: {
     key: ["id"],
     columns: [
@@ -111,11 +139,12 @@ describe("the table contract", () => {
 
   it("is filed under the name of each table", () => {
     for (const [name, table] of Object.entries({ ...usageTables, ...bookTables })) assert.strictEqual(table.name, name);
+    for (const [name, table] of Object.entries(revisionTables)) assert.strictEqual(table.name, `${name}_revisions`);
   });
 
   it("partitions figures and ledger by month, what names them by workspace", () => {
     const names = (table: Table) => partitionColumns(table).map(({ name }) => name);
-    for (const table of [...Object.values(usageTables), bookTables.captures])
+    for (const table of [...Object.values(usageTables), ...Object.values(revisionTables), bookTables.captures])
       assert.deepStrictEqual(names(table), ["workspace_id", "usage_month"]);
     for (const table of [bookTables.workspaces, bookTables.sources, bookTables.runs])
       assert.deepStrictEqual(names(table), ["workspace_id"]);

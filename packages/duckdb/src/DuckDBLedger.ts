@@ -1,11 +1,11 @@
 /**
  * The ledger of a DuckDB database: its captures, and which of them each partition holds.
  *
- * The held capture of a partition is the one that replaced it last, whatever its `captured_at`: two captures may share a
- * microsecond when `SEGMETER_NOW` stops the clock, and an old one may be recorded again. `internal.held` says which it is, and is
- * written in the transaction that writes the rows, so that capture and rows always belong together.
+ * The held capture of a partition is the one that replaced it last, whatever its `captured_at`: an old one may be recorded again,
+ * and a newer one be in the books of another sink alone. `internal.held_captures` says which it is, and is written in the
+ * transaction that writes the rows, so that capture and rows always belong together.
  */
-import { type DuckDBConnection, DuckDBDateValue, type DuckDBValue } from "@duckdb/node-api";
+import { type DuckDBConnection, DuckDBDateValue, type DuckDBValue, listValue } from "@duckdb/node-api";
 import {
   allColumns,
   bookTables,
@@ -24,7 +24,10 @@ import { select } from "./DuckDBSession.ts";
 
 const { captures } = bookTables;
 
-const joined = `FROM captures JOIN ${heldTable.name} USING (workspace_id, usage_month, dataset, capture_id)`;
+// By the session's name for it, which stands for that of either version.
+const joined = `FROM captures JOIN held_captures USING (workspace_id, usage_month, dataset, capture_id)`;
+
+const ofPartition = "workspace_id = $1 AND usage_month = $2 AND dataset = $3";
 
 /** The partition columns as bound values: workspace, month. */
 export const keyOf = (partition: Partition.Partition): Array<DuckDBValue> => [
@@ -46,29 +49,47 @@ export const held = async (connection: DuckDBConnection, path: string, workspace
 
 /** The held capture of a partition, or undefined. */
 export const heldOf = async (connection: DuckDBConnection, path: string, partition: Partition.Partition) => {
-  const where = "WHERE workspace_id = $1 AND usage_month = $2 AND dataset = $3";
-  const [found] = await read(connection, path, `${joined} ${where}`, [...keyOf(partition), partition.dataset]);
+  const values = [...keyOf(partition), partition.dataset];
+  const [found] = await read(connection, path, `${joined} WHERE ${ofPartition}`, values);
   return found;
 };
 
-/** The whole ledger by `captured_at`; those of one microsecond as they were written. */
-export const all = (connection: DuckDBConnection, path: string, workspaceId: string | undefined) =>
-  workspaceId === undefined
-    ? read(connection, path, "FROM captures ORDER BY captured_at, rowid", [])
-    : read(connection, path, "FROM captures WHERE workspace_id = $1 ORDER BY captured_at, rowid", [workspaceId]);
+/** The ledger in the order of `byTime`: of one workspace, or of all. */
+export const all = async (connection: DuckDBConnection, path: string, workspaceId: string | undefined) => {
+  const found =
+    workspaceId === undefined
+      ? await read(connection, path, "FROM captures", [])
+      : await read(connection, path, "FROM captures WHERE workspace_id = $1", [workspaceId]);
+  // Not by SQL, whose order of texts is another one.
+  return found.sort(Capture.byTime);
+};
 
-/** Adds a capture, or replaces the entry of the same id: after a crash between two sinks a capture comes twice. */
-export const write = async (connection: DuckDBConnection, capture: Capture.Capture): Promise<void> => {
-  await connection.run("DELETE FROM captures WHERE capture_id = $1", [capture.captureId]);
+/** The ledger's captures of a partition in the order of `byTime`, failed ones included. */
+export const allOf = async (connection: DuckDBConnection, path: string, partition: Partition.Partition) => {
+  const values = [...keyOf(partition), partition.dataset];
+  return (await read(connection, path, `FROM captures WHERE ${ofPartition}`, values)).sort(Capture.byTime);
+};
+
+/** A capture as its whole row, partition columns included. */
+export const entryOf = (capture: Capture.Capture): Row => ({
+  ...constantsOf(capture.partition),
+  ...Capture.toRow(capture),
+});
+
+/** Adds captures, or replaces the entries of the same ids: after a crash between two sinks a capture comes twice. */
+export const write = async (connection: DuckDBConnection, given: ReadonlyArray<Capture.Capture>): Promise<void> => {
+  const unique = new Map(given.map((capture) => [capture.captureId, capture]));
+  if (unique.size === 0) return;
+  const ids = listValue([...unique.keys()]);
+  await connection.run("DELETE FROM captures WHERE capture_id IN (SELECT unnest($1::VARCHAR[]))", [ids]);
   const target = { table: captures.name, columns: allColumns(captures) };
-  await appendRows(connection, target, [Capture.toRow(capture)], constantsOf(capture.partition));
+  await appendRows(connection, target, [...unique.values()].map(entryOf));
 };
 
 /** Makes a capture the one that its partition's rows belong to. */
 export const hold = async (connection: DuckDBConnection, { captureId, partition }: Capture.Capture): Promise<void> => {
   const values = [...keyOf(partition), partition.dataset];
-  const where = "workspace_id = $1 AND usage_month = $2 AND dataset = $3";
-  await connection.run(`DELETE FROM ${heldTable.name} WHERE ${where}`, values);
+  await connection.run(`DELETE FROM ${heldTable.name} WHERE ${ofPartition}`, values);
   await connection.run(`INSERT INTO ${heldTable.name} VALUES ($1, $2, $3, $4)`, [...values, captureId]);
 };
 

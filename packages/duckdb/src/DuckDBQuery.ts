@@ -6,7 +6,7 @@
  * not by its result.
  */
 import type { DuckDBConnection, DuckDBInstance, DuckDBResult } from "@duckdb/node-api";
-import type { SinkError } from "@segmeter/domain";
+import type { Instant, SinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Option from "effect/Option";
@@ -52,12 +52,17 @@ export interface Query {
  * Opens the data directory for queries; closed with the scope. `auto`: the DuckDB file where it is there and can be read, else
  * the Parquet files. A table that has no files yet is an empty table.
  *
- * Errors: `Broken` when there is no such directory; for `duckdb`, and for `auto` when there are no Parquet files either, what
+ * `asOf`: the usage tables, and the views over them, have the figures as they were known at that instant, each version with its
+ * own `observed_at`; before the first capture there are none. Revisions, names, ledger and runs are those of today, and the macros
+ * take any instant. What the user added to the DuckDB file has to be called `segmeter.main.<name>` then.
+ *
+ * Errors: `Broken` when there is no such directory, or, with `asOf`, when an earlier segmeter that kept no history made it; for `duckdb`, and for `auto` when there are no Parquet files either, what
  * opening the file says, such as `Busy`.
  */
 export const openQuery = Effect.fn("openQuery")(function* (options: {
   readonly dataDir: string;
   readonly from: "duckdb" | "parquet" | "auto";
+  readonly asOf?: Instant.EpochMicros;
 }): Effect.fn.Return<Query, SinkError, Scope.Scope> {
   const { instance, source, spool, why } = yield* openQuerySource(options);
   const scope = yield* Effect.scope;

@@ -5,16 +5,18 @@
  * measured, one makes replacing a month six times as slow and doubles the file; the sink checks keys before it appends.
  */
 import { allColumns, type Column, type Table, tables } from "@segmeter/domain";
-import { quoteName, quoteText } from "./Quote.ts";
+import { macroStatements } from "./DuckDBMacros.ts";
+import { versionStatements } from "./DuckDBVersion.ts";
 import { viewStatements } from "./DuckDBViews.ts";
+import { quoteName, quoteText } from "./Quote.ts";
 
 /**
  * Which capture of the ledger the rows of a partition belong to: the one that replaced it last. Kept beside `captures`
- * because nothing in there says so when a clock stood still or ran backwards, or when old captures are recorded again.
+ * because nothing in there says so when old captures are recorded again, or come from another sink.
  * In a schema of its own, so that `main` has the same tables as the Parquet files.
  */
 export const heldTable = {
-  name: "internal.held",
+  name: "internal.held_captures",
   columns: [
     { name: "workspace_id", type: "VARCHAR", doc: "Of the partition." },
     { name: "usage_month", type: "DATE", doc: "Of the partition." },
@@ -39,12 +41,17 @@ const commentsOn = (table: Table): ReadonlyArray<string> =>
     ({ doc, name }) => `COMMENT ON COLUMN ${quoteName(table.name)}.${quoteName(name)} IS ${quoteText(doc)}`,
   );
 
-/** Everything a new database gets, in order: tables, comments, views. Each statement may be run again. */
-export const schemaStatements = (): ReadonlyArray<string> => [
+/**
+ * Everything that a database gets when it is opened to be written to, in order: version, tables, comments, views, macros.
+ * `found`: the version that it has, 0 for a new one. Each statement may be run again.
+ */
+export const schemaStatements = (found: number = 0): ReadonlyArray<string> => [
   "CREATE SCHEMA IF NOT EXISTS internal",
   `CREATE TABLE IF NOT EXISTS ${heldTable.name} (${columnDefinitions(heldTable.columns)})`,
+  ...versionStatements(found),
   ...tables.flatMap((table) => [createTable(table), ...commentsOn(table)]),
   ...viewStatements(),
+  ...macroStatements(),
 ];
 
 /** Lists the columns of a database's own tables, as {@link strangeness} takes them. */

@@ -11,8 +11,9 @@ import type * as Scope from "effect/Scope";
 import * as Semaphore from "effect/Semaphore";
 import { connect } from "./DuckDBConnection.ts";
 import { fromDuckDB } from "./DuckDBFailure.ts";
-import { quoteName } from "./Quote.ts";
 import { readRows } from "./DuckDBRows.ts";
+import { readVersion, sessionStatements } from "./DuckDBVersion.ts";
+import { quoteName } from "./Quote.ts";
 
 /** A SELECT as data: the columns of one table, and what follows its name. */
 export interface Selection {
@@ -28,12 +29,21 @@ export type Transact = <A>(
   body: (connection: DuckDBConnection) => Promise<A>,
 ) => Effect.Effect<A, SinkError>;
 
-/** Opens a connection for transactions, one at a time; closed with the scope. */
+/** Opens a connection for transactions, one at a time, on a database of ours of either version; closed with the scope. */
 export const openSession = Effect.fnUntraced(function* (
   instance: DuckDBInstance,
   path: string,
 ): Effect.fn.Return<Transact, SinkError, Scope.Scope> {
-  const connection = yield* connect(instance, (cause) => fromDuckDB(`open ${path}`, path, cause));
+  const operation = `open ${path}`;
+  const failed = (cause: unknown) => fromDuckDB(operation, path, cause);
+  const connection = yield* connect(instance, failed);
+  yield* Effect.tryPromise({
+    try: async () => {
+      const version = await readVersion(connection, operation, path);
+      await connection.run(sessionStatements(version).join(";\n"));
+    },
+    catch: failed,
+  });
   const permit = yield* Semaphore.make(1);
   return (operation, body) =>
     Effect.tryPromise({

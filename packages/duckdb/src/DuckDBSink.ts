@@ -4,40 +4,29 @@
  * Guarantees, beside the port's: every call is one transaction, and calls take turns; a failed call leaves the file as it was and
  * the sink usable. All values are bound or appended, never part of SQL.
  */
-import type { DuckDBConnection } from "@duckdb/node-api";
-import {
-  allColumns,
-  bookTables,
-  datasetOf,
-  Name,
-  Partition,
-  type Row,
-  Run,
-  type Sink,
-  type SinkError,
-  sinkError,
-  type SourceRow,
-  type Table,
-  type UsageRow,
-  usageTables,
-  type WorkspaceRow,
-} from "@segmeter/domain";
+import { Capture, Partition, type Sink, type SinkError, sinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { type Access, openDuckDBFile } from "./DuckDBFile.ts";
+import * as Books from "./DuckDBBooks.ts";
+import { openDuckDBFile } from "./DuckDBFile.ts";
+import { inspectDatabase } from "./DuckDBInspection.ts";
 import * as Ledger from "./DuckDBLedger.ts";
-import { appendRows } from "./DuckDBRows.ts";
-import { openSession, select } from "./DuckDBSession.ts";
-
-const { runs, sources, workspaces } = bookTables;
+import type { Access } from "./DuckDBOpenings.ts";
+import * as Partitions from "./DuckDBPartition.ts";
+import { openSession } from "./DuckDBSession.ts";
 
 /**
- * Opens the sink, and the file, which it makes where there is none if it may write. Closed with the scope.
+ * Opens the sink, and the file, which it makes where there is none if it may write. Closed with the scope; then all that was
+ * written is in the file, and no log beside it, so that it can be renamed.
  * Memory: a partition's rows in DuckDB's buffers while it is replaced. Errors: those of opening the file.
  */
 export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
+  /** Any name, such as one beside the database that it is to replace. */
   readonly path: string;
-  /** `read-only`: to look at what is held; the file is not touched, and must be there. Default: `read-write`. */
+  /**
+   * `read-only`: to look at what is held; the file is not touched, and must be there. One of version 1 is read too, without
+   * revisions. Default: `read-write`.
+   */
   readonly access?: Access;
 }): Effect.fn.Return<Sink, SinkError, Scope.Scope> {
   const { access = "read-write", path } = options;
@@ -51,80 +40,41 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
       // A transaction, so that the capture and the rows are of one moment.
       transact(`read ${Partition.label(partition)}`, async (connection) => {
         const capture = await Ledger.heldOf(connection, path, partition);
-        if (capture === undefined) return undefined;
-        const table: Table = usageTables[datasetOf(partition.dataset).table];
-        const rows = await select(connection, {
-          columns: table.columns,
-          // As they were appended, which is key order.
-          from: `FROM ${table.name} WHERE workspace_id = $1 AND usage_month = $2 ORDER BY rowid`,
-          values: Ledger.keyOf(partition),
-        });
-        return { capture, rows: rows as unknown as ReadonlyArray<UsageRow> };
+        return capture && { capture, rows: await Partitions.readRows(connection, partition) };
       }),
-    replace: Effect.fnUntraced(function* ({ capture, rows }) {
-      const operation = `replace ${Partition.label(capture.partition)}`;
-      const table: Table = usageTables[datasetOf(capture.partition.dataset).table];
-      const repeated = findRepeated(table, rows as unknown as ReadonlyArray<Row>);
-      if (repeated !== undefined) return yield* sinkError(operation, "Broken", `Two rows have the key ${repeated}.`);
+    revisions: (partition) =>
+      transact(`read the revisions of ${Partition.label(partition)}`, (connection) =>
+        Partitions.readRevisions(connection, partition),
+      ),
+    replace: Effect.fnUntraced(function* ({ capture, rows }, superseded = Capture.nothingSuperseded) {
+      const { partition } = capture;
+      const operation = `replace ${Partition.label(partition)}`;
+      const row = Partitions.findRepeated(Partitions.usageTableOf(partition), rows);
+      if (row !== undefined) return yield* sinkError(operation, "Broken", `Two rows have the key ${row}.`);
+      const revision = Partitions.findRepeated(Partitions.revisionTableOf(partition), superseded.revisions);
+      if (revision !== undefined) {
+        return yield* sinkError(operation, "Broken", `Two revisions have the key ${revision}.`);
+      }
       yield* transact(operation, async (connection) => {
-        const where = "workspace_id = $1 AND usage_month = $2";
-        await connection.run(`DELETE FROM ${table.name} WHERE ${where}`, Ledger.keyOf(capture.partition));
-        const target = { table: table.name, columns: allColumns(table) };
-        const constants = Ledger.constantsOf(capture.partition);
-        await appendRows(connection, target, rows as unknown as ReadonlyArray<Row>, constants);
-        await Ledger.write(connection, capture);
+        await Partitions.writeRows(connection, partition, rows);
+        await Partitions.writeRevisions(connection, partition, superseded);
+        await Ledger.write(connection, [...superseded.captures, capture]);
         await Ledger.hold(connection, capture);
       });
     }),
     record: (capture) =>
-      transact(`record ${Partition.label(capture.partition)}`, (connection) => Ledger.write(connection, capture)),
+      transact(`record ${Partition.label(capture.partition)}`, (connection) => Ledger.write(connection, [capture])),
     captures: (workspaceId) => transact("read the ledger", (connection) => Ledger.all(connection, path, workspaceId)),
     saveNames: (names) =>
-      transact(`save the names of workspace ${names.workspace.id}`, async (connection) => {
-        const { id } = names.workspace;
-        const [held] = await select(connection, {
-          columns: workspaces.columns,
-          from: "FROM workspaces WHERE id = $1",
-          values: [id],
-        });
-        const heldSources = await select(connection, {
-          columns: sources.columns,
-          from: "FROM sources WHERE workspace_id = $1",
-          values: [id],
-        });
-        const merged = Name.workspaceRow(names, held as WorkspaceRow | undefined);
-        const mergedSources = Name.sourceRows(names, heldSources as unknown as ReadonlyArray<SourceRow>);
-        await replaceRows(connection, workspaces, "id", id, [merged]);
-        await replaceRows(connection, sources, "workspace_id", id, mergedSources);
-      }),
-    saveRun: (run) =>
-      transact(`save run ${run.runId}`, (connection) =>
-        replaceRows(connection, runs, "run_id", run.runId, [Run.toRow(run)], run.workspaceId),
+      transact(`save the names of workspace ${names.workspace.id}`, (connection) => Books.saveNames(connection, names)),
+    saveRun: (run) => transact(`save run ${run.runId}`, (connection) => Books.saveRun(connection, run)),
+    workspaceIds: transact("list the workspaces", Books.workspaceIds),
+    books: (workspaceId) =>
+      transact(`read the books of workspace ${workspaceId}`, (connection) => Books.read(connection, path, workspaceId)),
+    addBooks: (workspaceId, books) =>
+      transact(`add to the books of workspace ${workspaceId}`, (connection) =>
+        Books.add(connection, path, workspaceId, books),
       ),
+    inspect: inspectDatabase(transact, path),
   };
 });
-
-/** Replaces the rows of a book table whose `column` is `value`. */
-const replaceRows = async (
-  connection: DuckDBConnection,
-  table: Table,
-  column: string,
-  value: string,
-  rows: ReadonlyArray<Row>,
-  workspaceId: string = value,
-): Promise<void> => {
-  await connection.run(`DELETE FROM ${table.name} WHERE ${column} = $1`, [value]);
-  await appendRows(connection, { table: table.name, columns: allColumns(table) }, rows, { workspace_id: workspaceId });
-};
-
-/** The first key that two rows share, or undefined. Memory: the keys. */
-const findRepeated = (table: Table, rows: ReadonlyArray<Row>): string | undefined => {
-  const columns = table.key.filter((name) => table.columns.some((column) => column.name === name));
-  const seen = new Set<string>();
-  for (const row of rows) {
-    const key = columns.map((name) => `${name} ${String(row[name])}`).join(", ");
-    if (seen.has(key)) return key;
-    seen.add(key);
-  }
-  return undefined;
-};

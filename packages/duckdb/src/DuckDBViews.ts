@@ -25,25 +25,29 @@ const totals = {
 /**
  * Every day with its growth: the difference to the day before within the same period. The first day of a period counts from
  * zero, and a day after a gap since the last day that is known, so that growth adds up to the period's latest total.
+ * `from`: the rows, with the columns of the dataset's table.
  */
-function dailyView(dataset: Dataset): View {
+export function dailyQuery(dataset: Dataset, from: string = dataset.table): string {
   const table: Table = usageTables[dataset.table];
   const { name, sql } = totals[dataset.measure];
   const growth = `${sql} - coalesce(lag(${sql}) OVER (PARTITION BY ${periodOf(table, "u")} ORDER BY u.day), 0)`;
   const figures = figuresOf(table).flatMap((column) => (column === name ? [] : [`u.${column}`]));
-  return {
-    name: dataset.table.replace("_daily", ""),
-    query: select(dataset, [
-      ...["workspace_id", "usage_month", "day"].map((column) => `u.${column}`),
-      ...nameColumns(dataset),
-      ...figures,
-      `${dataset.measure === "mtu" ? sql : `u.${name}`} AS ${name}`,
-      `${growth} AS ${name}_growth`,
-      "u.snapshot_at",
-      "u.observed_at",
-    ]),
-  };
+  const columns = [
+    ...["workspace_id", "usage_month", "day"].map((column) => `u.${column}`),
+    ...nameColumns(dataset),
+    ...figures,
+    `${dataset.measure === "mtu" ? sql : `u.${name}`} AS ${name}`,
+    `${growth} AS ${name}_growth`,
+    "u.snapshot_at",
+    "u.observed_at",
+  ];
+  return select(dataset, columns, from);
 }
+
+const dailyView = (dataset: Dataset): View => ({
+  name: dataset.table.replace("_daily", ""),
+  query: dailyQuery(dataset),
+});
 
 /** The latest row of each period. Figures are cumulative: the latest stands for the period, and a sum over days for nothing. */
 function monthlyView(dataset: Dataset): View {
@@ -71,7 +75,7 @@ function monthlyView(dataset: Dataset): View {
   };
 }
 
-const select = (dataset: Dataset, columns: ReadonlyArray<string>, from: string = dataset.table): string => {
+const select = (dataset: Dataset, columns: ReadonlyArray<string>, from: string): string => {
   // LEFT JOIN: figures stay when their source is gone, or when the names could not be read.
   const names =
     dataset.level === "source"

@@ -1,9 +1,23 @@
 /**
  * The Parquet files as tables: one view per table over `parquet/<table>/**\/data.parquet`, with the columns, the order and the
  * types of the DuckDB tables, so that the same queries and the same views stand over either.
+ *
+ * A revisions file is put in place before the usage file whose capture it belongs to. What is superseded after the capture that
+ * the usage file names in its footer is no revision yet, and is not shown.
  */
-import { allColumns, type Column, partitionColumns, type Table, tables } from "@segmeter/domain";
+import {
+  allColumns,
+  bookTables,
+  type Column,
+  datasets,
+  partitionColumns,
+  revisionTables,
+  type Table,
+  tables,
+  usageTables,
+} from "@segmeter/domain";
 import { join } from "node:path";
+import { emptyRows } from "./DuckDBVersion.ts";
 import { escapeGlob, quoteName, quoteText } from "./Quote.ts";
 
 /** The files of a table as a glob of DuckDB's. */
@@ -19,13 +33,36 @@ export const countFiles = (dataDir: string): string =>
     )
     .join(" UNION ALL ");
 
-/** Defines a table's view. Without files it is empty, and typed all the same: reading a glob that matches nothing is an error. */
-export const tableView = (dataDir: string, table: Table, hasFiles: boolean): string => {
-  const columns = allColumns(table);
-  const query = hasFiles
-    ? `SELECT ${columns.map(({ name, type }) => `CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`).join(", ")} FROM ${read(dataDir, table)}`
-    : `SELECT ${columns.map(({ name, type }) => `CAST(NULL AS ${type}) AS ${quoteName(name)}`).join(", ")} LIMIT 0`;
-  return `CREATE VIEW ${quoteName(table.name)} AS ${query}`;
+/**
+ * One row: whether a segmeter that knows revisions has captured into the directory. Every capturing command writes `runs` anew,
+ * so that its files tell. Where there are none, the query is an error: ask {@link countFiles} first.
+ */
+export const isBroughtUp = (dataDir: string): string =>
+  `SELECT count(*) > 0 FROM parquet_kv_metadata(${quoteText(filesOf(dataDir, bookTables.runs))})
+    WHERE decode(key) = 'segmeter.schema_version' AND decode(value) <> '1'`;
+
+/**
+ * The SELECT behind a table. Without files it is empty, and typed all the same: reading a glob that matches nothing is an error.
+ * `hasFiles`: names of the tables that have any.
+ */
+export const tableQuery = (dataDir: string, table: Table, hasFiles: ReadonlySet<string>): string => {
+  if (!hasFiles.has(table.name)) return emptyRows(table);
+  const columns = allColumns(table).map(
+    ({ name, type }) => `CAST(r.${quoteName(name)} AS ${type}) AS ${quoteName(name)}`,
+  );
+  const rows = `SELECT ${columns.join(", ")} FROM ${read(dataDir, table)} AS r`;
+  const dataset = datasets.find((each) => revisionTables[each.table].name === table.name);
+  if (dataset === undefined) return rows;
+  const usage: Table = usageTables[dataset.table];
+  if (!hasFiles.has(usage.name)) return emptyRows(table);
+  const held = `(${heldCaptures(dataDir, usage)}) AS h`;
+  return `${rows} JOIN ${held} ON h.workspace_id = r.workspace_id AND h.usage_month = r.usage_month AND r.superseded_at <= h.captured_at`;
+};
+
+/** One row for each usage file, from its footer alone: the partition, and when the capture that it holds was made. */
+const heldCaptures = (dataDir: string, table: Table): string => {
+  const value = (name: string) => `max(decode(value)) FILTER (decode(key) = 'segmeter.${name}')`;
+  return `SELECT ${value("workspace_id")} AS workspace_id, CAST(${value("usage_month")} AS DATE) AS usage_month, CAST(${value("captured_at")} AS TIMESTAMP) AS captured_at FROM parquet_kv_metadata(${quoteText(filesOf(dataDir, table))}) WHERE starts_with(decode(key), 'segmeter.') GROUP BY file_name`;
 };
 
 const read = (dataDir: string, table: Table): string =>

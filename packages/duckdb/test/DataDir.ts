@@ -3,12 +3,19 @@
  */
 import {
   bookTables,
+  byVersion,
   Capture,
+  type DatasetName,
+  datasetOf,
   type Encoder,
+  Instant,
   Name,
+  type Revision,
+  revisionTables,
   type Row,
   Run,
   type Table,
+  type UsageRow,
   usageTables,
   UsageMonth,
 } from "@segmeter/domain";
@@ -27,18 +34,36 @@ const fields = (index: number) => ({
   snapshot_at: at("2024-01-01") + index,
 });
 
-const partitions = (workspaceId: string): ReadonlyArray<Capture.CapturedPartition> => {
+/** When the versions before those of now were observed, and when they were superseded. */
+export const [observed, superseded] = [at("2024-01-25"), at("2024-02-02")];
+
+/** Of the first ten rows an earlier version, with other figures. */
+const earlier = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<Revision> =>
+  rows
+    .slice(0, 10)
+    .map((row): Revision => {
+      const version = { ...row, observed_at: observed, superseded_at: superseded };
+      return "identified" in version ? { ...version, identified: 5n } : { ...version, api_calls: 5n };
+    })
+    .toSorted(byVersion);
+
+const partitions = (workspaceId: string): ReadonlyArray<Capture.History> => {
   const rows = Array.from({ length: 60 }, (_, index) => index).sort((a, b) => (a % 20) - (b % 20) || (a % 3) - (b % 3));
   const mtu = rows.map((index) =>
     mtuRow({ ...fields(index), identified: 2n ** 62n + BigInt(index), never_identified: 1n }),
   );
   const calls = rows.map((index) => callsRow({ ...fields(index), api_calls: BigInt(1_000 - index) }));
-  const first = (all: typeof mtu) => all.filter((row) => "source_id" in row && row.source_id === "0").map(ofWorkspace);
+  const first = mtu.filter((row) => "source_id" in row && row.source_id === "0").map(ofWorkspace);
+  const history = (dataset: DatasetName, month: string, rows: ReadonlyArray<UsageRow>): Capture.History => ({
+    capture: capture(partition(dataset, month, workspaceId), { capturedAt: superseded, rows: rows.length }),
+    rows,
+    revisions: month === "2024-01" ? earlier(rows) : [],
+  });
   return [
-    { capture: capture(partition("source-mtu", "2024-01", workspaceId), { capturedAt: at("2024-02-02") }), rows: mtu },
-    { capture: capture(partition("source-api-calls", "2024-01", workspaceId)), rows: calls },
-    { capture: capture(partition("source-api-calls", "2024-02", workspaceId)), rows: calls.slice(0, 7) },
-    { capture: capture(partition("workspace-mtu", "2024-01", workspaceId)), rows: first(mtu) },
+    history("source-mtu", "2024-01", mtu),
+    history("source-api-calls", "2024-01", calls),
+    history("source-api-calls", "2024-02", calls.slice(0, 7)),
+    history("workspace-mtu", "2024-01", first),
   ];
 };
 
@@ -70,20 +95,24 @@ export const fill = Effect.fnUntraced(function* (dataDir: string, ids: ReadonlyA
     yield* sink.saveRun(run);
     yield* write(bookTables.runs, workspaceId, [Run.toRow(run)]);
     const captured = partitions(workspaceId);
-    yield* Effect.forEach(captured, (each) => sink.replace(each));
+    yield* Effect.forEach(captured, (each) => sink.replace(each, Capture.wholly(each, [])));
     for (const month of ["2024-01", "2024-02"]) {
       const captures = captured.map((each) => each.capture).filter((each) => each.partition.month === month);
       yield* write(bookTables.captures, workspaceId, captures.map(Capture.toRow), month);
     }
     for (const each of captured) {
-      yield* write(tableOf(each.capture.partition), workspaceId, each.rows as never, each.capture.partition.month);
+      const { capturedAt, partition } = each.capture;
+      yield* write(tableOf(partition), workspaceId, each.rows as never, partition.month, capturedAt);
+      if (each.revisions.length === 0) continue;
+      const table = revisionTables[datasetOf(partition.dataset).table];
+      yield* write(table, workspaceId, each.revisions as never, partition.month);
     }
   }
 }, Effect.scoped);
 
 const writer =
   (dataDir: string, encoder: Encoder) =>
-  (table: Table, workspaceId: string, rows: ReadonlyArray<Row>, month?: string) => {
+  (table: Table, workspaceId: string, rows: ReadonlyArray<Row>, month?: string, capturedAt?: number) => {
     const id = encodeURIComponent(workspaceId)
       .replace(/^NULL$/, "%4EULL")
       .replaceAll("*", "%2A");
@@ -97,8 +126,16 @@ const writer =
     );
     return Effect.andThen(
       Effect.promise(() => mkdir(dirname(path), { recursive: true })),
-      encoder.encode({ table, rows, metadata: {}, path }),
+      encoder.encode({ table, rows, metadata: footer(workspaceId, month, capturedAt), path }),
     );
   };
+
+/** As the Parquet sink has it, as far as queries read it. */
+export const footer = (workspaceId: string, month?: string, capturedAt?: number): Readonly<Record<string, string>> => ({
+  "segmeter.schema_version": "2",
+  "segmeter.workspace_id": workspaceId,
+  ...(month === undefined ? {} : { "segmeter.usage_month": `${month}-01` }),
+  ...(capturedAt === undefined ? {} : { "segmeter.captured_at": Instant.format(capturedAt) }),
+});
 
 export const emptyTable = usageTables.workspace_api_calls_daily.name;

@@ -3,7 +3,8 @@ import type { SinkReason } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { mkdir, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { type Access, openDuckDBFile } from "../src/DuckDBFile.ts";
+import { openDuckDBFile } from "../src/DuckDBFile.ts";
+import type { Access } from "../src/DuckDBOpenings.ts";
 import { openDuckDBSink } from "../src/index.ts";
 import { ask, directory, mtuRow, otherProcess, partition, replace } from "./Setting.ts";
 

@@ -3,6 +3,8 @@ import { Partition } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import { join } from "node:path";
+import { connect } from "../src/DuckDBConnection.ts";
+import { openDuckDBFile } from "../src/DuckDBFile.ts";
 import { openDuckDBSink } from "../src/index.ts";
 import { ask, at, callsRow, capture, directory, mtuRow, ofWorkspace, partition, replace } from "./Setting.ts";
 
@@ -130,7 +132,7 @@ describe("DuckDBSink", () => {
     }).pipe(Effect.scoped),
   );
 
-  it.live("lists captures of one microsecond as they were written", () =>
+  it.live("lists captures of one microsecond by their ids", () =>
     Effect.gen(function* () {
       const { sink } = yield* opened;
       const capturedAt = at("2024-03-01");
@@ -138,7 +140,7 @@ describe("DuckDBSink", () => {
         capture(january, { captureId: `c${99 - index}`, capturedAt }),
       );
       yield* Effect.forEach(all, (each) => sink.record(each));
-      assert.deepStrictEqual(yield* sink.captures(), all);
+      assert.deepStrictEqual(yield* sink.captures(), all.toReversed());
     }).pipe(Effect.scoped),
   );
 
@@ -166,6 +168,69 @@ describe("DuckDBSink", () => {
       const error = yield* Effect.flip(sink.held("w1"));
       assert.strictEqual(error.reason, "Damaged");
       assert.include(error.detail, path);
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("does not touch the revisions when nothing was superseded", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "segmeter.duckdb");
+      const sink = yield* openDuckDBSink({ path });
+      // The same instance: what one connection drops is gone for all.
+      const connection = yield* connect(yield* openDuckDBFile({ path, access: "read-write" }), String);
+      yield* Effect.promise(() => connection.run("DROP TABLE source_mtu_daily_revisions"));
+      const captured = yield* replace(sink, january, sources(3));
+      assert.deepStrictEqual(yield* sink.read(january), captured);
+      const other = { capture: capture(january), rows: sources(2) };
+      const error = yield* Effect.flip(sink.replace(other, { since: 1, revisions: [], captures: [] }));
+      assert.include(error.detail, "source_mtu_daily_revisions");
+      assert.deepStrictEqual(yield* sink.read(january), captured);
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("refuses two revisions of one version before it touches anything", () =>
+    Effect.gen(function* () {
+      const { sink } = yield* opened;
+      const captured = yield* replace(sink, january, sources(3));
+      const revision = { ...sources(1)[0]!, superseded_at: at("2024-02-03") };
+      const twice = { since: 0, revisions: [revision, { ...revision, superseded_at: at("2024-02-04") }], captures: [] };
+      const error = yield* Effect.flip(sink.replace(captured, twice));
+      assert.include(error.detail, "Two revisions have the key");
+      assert.include(error.detail, "source_id s000000");
+      assert.deepStrictEqual(yield* sink.revisions(january), []);
+      // Two versions of one key are two.
+      const versions = [{ ...revision, observed_at: at("2024-02-01") }, revision];
+      yield* sink.replace(captured, { ...twice, revisions: versions });
+      assert.deepStrictEqual(yield* sink.revisions(january), versions);
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("writes no names, runs or captures that are there as they are", () =>
+    Effect.gen(function* () {
+      const path = join(yield* directory, "segmeter.duckdb");
+      const sink = yield* openDuckDBSink({ path });
+      const connection = yield* connect(yield* openDuckDBFile({ path, access: "read-write" }), String);
+      // A row that is written again has another number.
+      const numbers = Effect.promise(async () => {
+        const tables = ["workspaces", "sources", "captures", "runs"];
+        const sql = tables.map((name) => `SELECT '${name}', workspace_id, rowid FROM ${name}`).join(" UNION ALL ");
+        return (await connection.run(`${sql} ORDER BY ALL`)).getRowsJson();
+      });
+      const names = (name: string, seenAt: number) => ({
+        workspace: { id: "w1", slug: "w", name },
+        sources: [{ id: "s1", slug: "s", name: "S", type: "web", enabled: true, labels: [] }],
+        seenAt,
+      });
+      const run = { runId: "r1", workspaceId: "w1", command: "c", arguments: {}, version: "1", started: 1 };
+      yield* replace(sink, january, sources(1));
+      yield* sink.saveNames(names("W", at("2024-01-01")));
+      yield* sink.saveRun(run);
+      const before = yield* numbers;
+      yield* sink.saveNames(names("W", at("2024-01-01T20:00:00")));
+      yield* sink.saveRun(run);
+      yield* sink.addBooks("w1", yield* sink.books("w1"));
+      assert.deepStrictEqual(yield* numbers, before);
+      yield* sink.saveNames(names("Other", at("2024-01-01T20:00:00")));
+      assert.notDeepEqual(yield* numbers, before);
     }).pipe(Effect.scoped),
   );
 

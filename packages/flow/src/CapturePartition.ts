@@ -2,18 +2,29 @@
  * One partition, from the first request to the commit: an idempotent effect with a typed result. What schedules it need not know
  * what it does, and it does not know who schedules it.
  */
-import { Capture, companionOf, now, type Partition, type Sink, type SinkError, type UsageRow } from "@segmeter/domain";
+import {
+  Capture,
+  companionOf,
+  datasetOf,
+  now,
+  type Partition,
+  type Sink,
+  type SinkError,
+  type UsageRow,
+} from "@segmeter/domain";
 import { CallTally, isTokenRefused, makeCallTally, type SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
 import { tell } from "./Event.ts";
 import type { FlowConfig } from "./FlowConfig.ts";
-import { type FlowError, flowError } from "./FlowError.ts";
+import type { FlowError } from "./FlowError.ts";
+import { level, momentAfter, type Party } from "./Level.ts";
 import { isFatal, load } from "./Load.ts";
 import { notice, periodEndOf } from "./Notice.ts";
 import type { CaptureTask } from "./Plan.ts";
 import { recordFailure } from "./RecordFailure.ts";
 import { Rejects } from "./Rejects.ts";
+import { type Restatement, restatementOf } from "./Restate.ts";
 import { revise } from "./Revise.ts";
 import { walk, type Walked } from "./Walk.ts";
 
@@ -22,6 +33,8 @@ export interface CaptureContext {
   readonly config: FlowConfig;
   /** In the order in which they are written. */
   readonly sinks: ReadonlyArray<Sink>;
+  /** The same, with their books as the run found them. */
+  readonly parties: ReadonlyArray<Party>;
   /** The workspace's own rows of the month, for a partition of sources; waits for them if they are being captured. */
   readonly companionRows: (partition: Partition.Partition) => Effect.Effect<ReadonlyArray<UsageRow> | undefined>;
 }
@@ -32,6 +45,10 @@ export interface CaptureResult {
   readonly rows: ReadonlyArray<UsageRow>;
   /** Held versions that this capture corrected or withdrew. */
   readonly revisions: number;
+  /** Undefined where there are none. */
+  readonly restatement: Restatement | undefined;
+  /** Names of fields that the documentation does not know. */
+  readonly unknownFields: ReadonlyArray<string>;
 }
 
 /** What ends the whole run: the token is refused for everything, or a sink can take nothing more. */
@@ -48,45 +65,55 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
   const { partition } = task;
   const tally = makeCallTally(yield* CallTally);
   const walked = yield* walk(partition, context.config).pipe(Effect.provideService(CallTally, tally), Effect.result);
-  const capturedAt = yield* now;
-
   const failed = (outcome: "forbidden" | "failed", error: SegmentError | FlowError | SinkError) =>
     Effect.map(
       recordFailure({ partition, runId: context.runId, outcome, error, tally }, context.config, context.sinks),
-      (capture): CaptureResult => ({ capture, rows: [], revisions: 0 }),
+      (capture): CaptureResult => ({ capture, rows: [], revisions: 0, restatement: undefined, unknownFields: [] }),
     );
 
-  const keep = (outcome: Capture.HeldOutcome, { pages, rejects, rows, warnings }: Walked) =>
+  const keep = (outcome: Capture.HeldOutcome, { pages, rejects, rows, unknownFields, warnings }: Walked) =>
     Effect.gen(function* () {
       const workspace =
         companionOf(partition.dataset) === undefined ? undefined : yield* context.companionRows(partition);
-      const held = yield* heldRows(task, context.sinks);
-      if (rows.length === 0 && held.length > 0) {
-        const detail = `The service had ${held.length} rows before, and has none now; those are kept.`;
-        return yield* failed(
-          "failed",
-          flowError(`capture ${partition.dataset} ${partition.month}`, "Withdrawn", detail),
-        );
-      }
-      const revised = revise(held, rows, capturedAt);
+      const held = yield* heldVersion(task, context);
+      const present = yield* now;
+      const capturedAt = momentAfter(present, held?.capture);
+      const revised = revise(held?.rows ?? [], rows, capturedAt);
+      const isWithdrawn = rows.length === 0 && revised.superseded.length > 0;
       const capture: Capture.Capture = {
         captureId: crypto.randomUUID(),
         runId: context.runId,
         partition,
-        state: Capture.stateAt(capturedAt, periodEndOf(partition.month, rows), context.config.settleDays),
+        // A month that vanished is looked at once more before it is taken as final.
+        state: isWithdrawn
+          ? "open"
+          : Capture.stateAt(present, periodEndOf(partition.month, rows), context.config.settleDays),
         outcome,
         rows: rows.length,
         pages,
         requests: tally.requests,
         retries: tally.retries,
-        warnings: [...warnings, ...notice(partition.month, rows, workspace)],
+        warnings: [
+          ...warnings,
+          ...(isWithdrawn ? [withdrawal(partition, revised.superseded.length)] : []),
+          ...notice(partition.month, rows, workspace),
+        ],
         capturedAt,
       };
-      const setAside = (yield* Rejects).replace(capture, rejects);
+      const superseded = { since: held?.capture.capturedAt ?? 0, revisions: revised.superseded, captures: [] };
+      const setAside = yield* Rejects;
       // Together, for a settled partition is not read again, and its rejects would be lost.
-      yield* Effect.uninterruptible(Effect.andThen(load(context.sinks, { capture, rows: revised.rows }), setAside));
-      yield* tell({ _tag: "PartitionCaptured", capture, revisions: revised.superseded });
-      return { capture, rows: revised.rows, revisions: revised.superseded };
+      yield* setAside
+        .keep(capture, rejects)
+        .pipe(
+          Effect.andThen(load(context.sinks, { capture, rows: revised.rows }, superseded)),
+          Effect.andThen(setAside.settle(capture)),
+          Effect.uninterruptible,
+        );
+      const restatement = restatementOf(partition, held?.rows ?? [], revised.rows, revised.superseded);
+      const revisions = revised.superseded.length;
+      yield* tell({ _tag: "PartitionCaptured", capture, revisions });
+      return { capture, rows: revised.rows, revisions, restatement, unknownFields };
     }).pipe(
       Effect.catchIf(
         (error) => !isFatal(error),
@@ -99,15 +126,29 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
   const error = walked.failure;
   if (error._tag === "FlowError") return yield* failed("failed", error);
   if (isTokenRefused(error)) return yield* error;
-  if (error.reason._tag === "NotFound") return yield* keep("absent", { pages: 0, rejects: [], rows: [], warnings: [] });
+  if (error.reason._tag === "NotFound") return yield* keep("absent", absence);
   return yield* failed(error.reason._tag === "Forbidden" ? "forbidden" : "failed", error);
 });
 
-/** The rows that the next capture is compared with: those of the newest capture that a sink holds. */
-const heldRows = (
-  { held, partition }: CaptureTask,
-  sinks: ReadonlyArray<Sink>,
-): Effect.Effect<ReadonlyArray<UsageRow>, SinkError> => {
-  const sink = sinks.find(({ name }) => name === held?.sink);
-  return sink === undefined ? Effect.succeed([]) : Effect.map(sink.read(partition), (version) => version?.rows ?? []);
-};
+/** A 404, as a walk. */
+const absence: Walked = { pages: 0, rejects: [], rows: [], warnings: [], unknownFields: [] };
+
+/** What the next capture is compared with: the newest that a sink holds, once all sinks hold it. */
+const heldVersion = (
+  { held, isUneven, partition }: CaptureTask,
+  { parties, sinks }: CaptureContext,
+): Effect.Effect<Capture.CapturedPartition | undefined, SinkError> =>
+  Effect.gen(function* () {
+    if (isUneven) {
+      const { known, to } = yield* level(partition, parties);
+      yield* tell({ _tag: "PartitionCaughtUp", partition, from: held!.sink, to: to.join(", ") });
+      return known.history;
+    }
+    const sink = sinks.find(({ name }) => name === held?.sink);
+    return sink === undefined ? undefined : yield* sink.read(partition);
+  });
+
+const withdrawal = ({ dataset }: Partition.Partition, rows: number): Capture.Warning => ({
+  gate: "withdrawn",
+  message: `The service has no rows any more; the ${rows} that it had are in ${datasetOf(dataset).table}_revisions.`,
+});

@@ -1,9 +1,10 @@
 /**
  * What happens during a run, told as it happens: for progress on a terminal and for JSON lines. Names are in the past tense.
  */
-import type { Capture, Partition } from "@segmeter/domain";
+import type { Capture, DatasetName, Partition } from "@segmeter/domain";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
+import type { Restatement } from "./Restate.ts";
 
 export type FlowEvent =
   | { readonly _tag: "RunPlanned"; readonly captures: number; readonly skipped: number; readonly leastRequests: number }
@@ -17,7 +18,17 @@ export type FlowEvent =
       readonly to: string;
     }
   | { readonly _tag: "PartitionFailed"; readonly capture: Capture.Capture; readonly message: string }
-  | { readonly _tag: "NamesUnread"; readonly message: string };
+  | { readonly _tag: "NamesUnread"; readonly message: string }
+  /** At the end of a run, once. */
+  | { readonly _tag: "FiguresRestated"; readonly restatement: Restatement }
+  /** At the end of a run, once for all its partitions. */
+  | { readonly _tag: "UnknownFieldsSeen"; readonly fields: ReadonlyArray<UnknownField> };
+
+/** A field of the wire that the documentation does not know. */
+export interface UnknownField {
+  readonly name: string;
+  readonly datasets: ReadonlyArray<DatasetName>;
+}
 
 /** Whoever wants to know provides a listener; by default nobody listens. */
 export const Listener = Context.Reference<(event: FlowEvent) => Effect.Effect<void>>("@segmeter/flow/Listener", {

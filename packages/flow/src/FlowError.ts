@@ -11,7 +11,6 @@ import * as Schema from "effect/Schema";
  * - `OutsidePeriod`: a row outside the period that it names itself
  * - `BadRow`: a row that breaks the contract
  * - `Vanished`: 404 on a page after the first
- * - `Withdrawn`: no rows at all, where some are held: they are not given up for nothing
  */
 export const GateReason = Schema.Literals([
   "RepeatedCursor",
@@ -21,7 +20,6 @@ export const GateReason = Schema.Literals([
   "OutsidePeriod",
   "BadRow",
   "Vanished",
-  "Withdrawn",
 ]);
 export type GateReason = typeof GateReason.Type;
 
@@ -49,7 +47,6 @@ const hints: { readonly [Reason in GateReason]: string } = {
   OutsidePeriod: `${again} If it stays, --gates warn records it and goes on.`,
   BadRow: "With --bad-rows quarantine the row is set aside, and the others are kept.",
   Vanished: again,
-  Withdrawn: "Check the workspace in Segment; the service may keep its figures for a limited time only.",
 };
 
 export const flowError = (operation: string, reason: GateReason, detail: string): FlowError =>

@@ -3,15 +3,8 @@
  *
  * One warning per gate, with the number of cases and the first of them: a warning says where to look, it is no report.
  */
-import {
-  type Capture,
-  Instant,
-  type SourceMtuRow,
-  type UsageRow,
-  UsageMonth,
-  type WorkspaceMtuRow,
-} from "@segmeter/domain";
-import { seriesOf, sourceOf } from "./UsageKey.ts";
+import { type Capture, Instant, seriesOf, sourceOf, type UsageRow, UsageMonth } from "@segmeter/domain";
+import { figureOf, isMtu } from "./Figure.ts";
 
 /** Shape of `rows`: in key order. `workspace`: the rows of the workspace's own figures of the month, if these are of sources. */
 export const notice = (
@@ -39,12 +32,6 @@ const mtuCounts = ["anonymous", "anonymous_identified", "identified", "never_ide
 
 const countsOf = (row: UsageRow): ReadonlyArray<bigint> =>
   "api_calls" in row ? [row.api_calls] : mtuCounts.map((name) => row[name]);
-
-/** What a workspace row and its source rows are compared by: MTU, or API calls. */
-const figureOf = (row: UsageRow): bigint =>
-  "api_calls" in row ? row.api_calls : row.identified + row.never_identified;
-
-const isMtu = (row: UsageRow): row is WorkspaceMtuRow | SourceMtuRow => "period_start" in row;
 
 /** Each series by day. Key order puts days before sources, so a series' rows are apart, but in order. */
 const bySeries = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<ReadonlyArray<UsageRow>> => [

@@ -1,8 +1,9 @@
 /**
- * Plan: which partitions a run has to do, and which way. Pure: months × datasets, less what every asked-for sink already holds
+ * Plan: which partitions a run has to do, and which way. Pure: what is aimed at, less what every asked-for sink already holds
  * settled. The sinks are the ledger.
  */
-import { type Capture, datasets, type DatasetName, Partition, type SinkName, type UsageMonth } from "@segmeter/domain";
+import { type Capture, Partition, type SinkName } from "@segmeter/domain";
+import type { Target } from "./Target.ts";
 
 /** A partition to be captured from the service. */
 export interface CaptureTask {
@@ -10,6 +11,8 @@ export interface CaptureTask {
   readonly partition: Partition.Partition;
   /** The newest capture that a sink holds of it. */
   readonly held: { readonly sink: SinkName; readonly capture: Capture.Capture } | undefined;
+  /** Whether the sinks hold different captures, and are to be brought to one first. */
+  readonly isUneven: boolean;
 }
 
 /** A partition that one sink holds settled and others lack: copied from the one, without a call. */
@@ -32,43 +35,37 @@ export interface Plan {
 
 export interface PlanRequest {
   readonly workspaceId: string;
-  /** Ascending. */
-  readonly months: ReadonlyArray<UsageMonth.UsageMonth>;
-  readonly datasets: ReadonlyArray<DatasetName>;
+  /** In the order in which they are to be done: workspace figures before those of sources, which are held against them. */
+  readonly targets: ReadonlyArray<Target>;
   /** What each sink holds, in the sinks' order. */
   readonly holdings: ReadonlyArray<{ readonly sink: SinkName; readonly held: ReadonlyArray<Capture.Capture> }>;
-  /** Whether settled partitions are captured again. */
-  readonly refresh: boolean;
   readonly pageSize: number;
 }
 
-/** Shape: tasks by month, and in a month workspace figures before those of sources, which are held against them. */
+/** Shape: tasks in the order of the targets. */
 export const plan = (request: PlanRequest): Plan => {
-  const { holdings, months, refresh, workspaceId } = request;
+  const { holdings, targets, workspaceId } = request;
   const held = holdings.map(({ held: captures, sink }) => ({
     sink,
     captures: new Map(captures.map((capture) => [Partition.label(capture.partition), capture])),
   }));
-  const wanted = datasets.filter(({ name }) => request.datasets.includes(name));
   const tasks: Array<Task> = [];
   let skipped = 0;
-  for (const month of months) {
-    for (const { name: dataset } of wanted) {
-      const partition = { workspaceId, dataset, month };
-      const versions = held.flatMap(({ captures, sink }) => {
-        const capture = captures.get(Partition.label(partition));
-        return capture === undefined ? [] : [{ sink, capture }];
-      });
-      const newest = newestOf(versions);
-      if (newest === undefined || newest.capture.state === "open" || refresh) {
-        tasks.push({ _tag: "Capture", partition, held: newest });
-        continue;
-      }
-      const { captureId } = newest.capture;
-      const current = versions.filter((version) => version.capture.captureId === captureId).map(({ sink }) => sink);
-      const to = held.map(({ sink }) => sink).filter((sink) => !current.includes(sink));
-      if (to.length === 0) skipped++;
-      else tasks.push({ _tag: "CatchUp", partition, from: newest.sink, to });
+  for (const { dataset, month, refresh } of targets) {
+    const partition = { workspaceId, dataset, month };
+    const versions = held.flatMap(({ captures, sink }) => {
+      const capture = captures.get(Partition.label(partition));
+      return capture === undefined ? [] : [{ sink, capture }];
+    });
+    const newest = newestOf(versions);
+    const current = versions.filter(({ capture }) => capture.captureId === newest?.capture.captureId);
+    const to = held.map(({ sink }) => sink).filter((name) => !current.some(({ sink }) => sink === name));
+    if (newest === undefined || newest.capture.state === "open" || refresh) {
+      tasks.push({ _tag: "Capture", partition, held: newest, isUneven: newest !== undefined && to.length > 0 });
+    } else if (to.length > 0) {
+      tasks.push({ _tag: "CatchUp", partition, from: newest.sink, to });
+    } else {
+      skipped++;
     }
   }
   return {

@@ -4,13 +4,11 @@
  * The result says whether the walk may be kept, must be walked again (the service changed under it, or contradicts its own
  * totals), or is refused.
  */
-import type { Capture, UsageRow } from "@segmeter/domain";
-import { Instant } from "@segmeter/domain";
+import { byKey, type Capture, Instant, keyOf, sameFigures, type UsageRow } from "@segmeter/domain";
 import type { FlowConfig } from "./FlowConfig.ts";
 import type { GateReason } from "./FlowError.ts";
 import type { NormalisedPage } from "./Normalise.ts";
 import type { Reject } from "./Rejects.ts";
-import { byKey, keyOf, sameFigures } from "./UsageKey.ts";
 
 /** A page of a walk with what the service said around it. */
 export interface WalkedPage extends NormalisedPage {
@@ -27,6 +25,8 @@ export interface Reconciled {
   readonly rows: ReadonlyArray<UsageRow>;
   readonly rejects: ReadonlyArray<Reject>;
   readonly warnings: ReadonlyArray<Capture.Warning>;
+  /** Names of fields that the documentation does not know, ascending. */
+  readonly unknownFields: ReadonlyArray<string>;
 }
 
 export type Verdict =
@@ -48,13 +48,14 @@ export const reconcile = (pages: ReadonlyArray<WalkedPage>, config: FlowConfig):
   const outside = outsidePeriod(folded.rows);
   if (outside.length > 0 && config.gates === "fail") return refused("OutsidePeriod", outside[0]!.message);
 
+  const unknownFields = [...new Set(pages.flatMap((page) => [...page.unknownFields]))].sort();
   const warnings = [
-    ...unknownFields(pages),
+    ...unknownFieldWarning(unknownFields),
     ...outside,
     ...folded.warnings,
     ...(rejects.length === 0 ? [] : [{ gate: "bad-row", message: `${rejects.length} rows were set aside.` }]),
   ];
-  const kept = { rows: folded.rows, rejects, warnings };
+  const kept = { rows: folded.rows, rejects, warnings, unknownFields };
   const doubt = doubtOf(pages, folded.distinct + rejects.length, folded.repeated);
   return doubt === undefined ? { _tag: "Kept", kept } : { _tag: "Doubtful", ...doubt, kept };
 };
@@ -129,12 +130,10 @@ const outsidePeriod = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<Capture.War
   ];
 };
 
-const unknownFields = (pages: ReadonlyArray<WalkedPage>): ReadonlyArray<Capture.Warning> => {
-  const names = new Set(pages.flatMap((page) => [...page.unknownFields]));
-  return names.size === 0
+const unknownFieldWarning = (names: ReadonlyArray<string>): ReadonlyArray<Capture.Warning> =>
+  names.length === 0
     ? []
-    : [{ gate: "unknown-field", message: `Fields that segmeter does not know: ${[...names].sort().join(", ")}.` }];
-};
+    : [{ gate: "unknown-field", message: `Fields that segmeter does not know: ${names.join(", ")}.` }];
 
 /** What speaks against the walk being one consistent picture. With totals, they decide; without, its shape must do. */
 const doubtOf = (

@@ -1,30 +1,30 @@
 /**
  * Revise: the comparison of the held rows with the fetched ones. Pure. A version that is still the same keeps the moment at which
- * it was first observed.
+ * it was first observed; one that is corrected or gone becomes a revision.
  */
-import type { Instant, UsageRow } from "@segmeter/domain";
-import { keyOf, sameFigures } from "./UsageKey.ts";
+import { type Instant, keyOf, type Revision, sameFigures, type UsageRow } from "@segmeter/domain";
 
 export interface Revised {
   /** The fetched rows, in their order, each with the moment at which its version was first observed. */
   readonly rows: ReadonlyArray<UsageRow>;
-  /** Held versions that were corrected or withdrawn. */
-  readonly superseded: number;
+  /** The held versions that were corrected or withdrawn, in the order in which they were held. */
+  readonly superseded: ReadonlyArray<Revision>;
 }
 
-/** Both lists are unique by key. */
+/** Both lists are unique by key. `observedAt` is later than any moment in `held`. */
 export const revise = (
   held: ReadonlyArray<UsageRow>,
   fetched: ReadonlyArray<UsageRow>,
   observedAt: Instant.EpochMicros,
 ): Revised => {
   const before = new Map(held.map((row) => [keyOf(row), row]));
-  let unchanged = 0;
   const rows = fetched.map((row): UsageRow => {
-    const version = before.get(keyOf(row));
+    const key = keyOf(row);
+    const version = before.get(key);
     if (version === undefined || !sameFigures(version, row)) return { ...row, observed_at: observedAt };
-    unchanged++;
+    before.delete(key);
     return version;
   });
-  return { rows, superseded: held.length - unchanged };
+  const superseded = [...before.values()].map((row): Revision => ({ ...row, superseded_at: observedAt }));
+  return { rows, superseded };
 };

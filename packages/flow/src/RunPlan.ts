@@ -1,17 +1,19 @@
 /**
  * Carries a plan out: its tasks side by side, in order of their start. The fiber pool is here; what one task does is not.
  */
-import { Capture, companionOf, Partition, type Run, type Sink, type UsageRow } from "@segmeter/domain";
+import { Capture, companionOf, type DatasetName, Partition, type Run, type UsageRow } from "@segmeter/domain";
 import { makeCallTally, type SegmentClient } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import { type CaptureContext, capturePartition, type CaptureResult, type FatalError } from "./CapturePartition.ts";
-import { tell } from "./Event.ts";
+import { tell, type UnknownField } from "./Event.ts";
 import type { FlowConfig } from "./FlowConfig.ts";
-import { catchUp, isFatal } from "./Load.ts";
+import { level, type Party } from "./Level.ts";
+import { isFatal } from "./Load.ts";
 import type { CatchUpTask, Plan } from "./Plan.ts";
 import { recordFailure } from "./RecordFailure.ts";
 import type { Rejects } from "./Rejects.ts";
+import type { Restatement } from "./Restate.ts";
 
 /** What a run did so far; requests, retries and waiting are the client's to tell. */
 export type Progress = {
@@ -28,29 +30,64 @@ export const makeProgress = (): Progress => ({
   revisions: 0,
 });
 
+/** What a run is to tell at its end. */
+export interface Findings {
+  readonly restatements: Array<Restatement>;
+  /** By name, the datasets that they were seen in. */
+  readonly unknownFields: Map<string, Set<DatasetName>>;
+}
+
+export const makeFindings = (): Findings => ({ restatements: [], unknownFields: new Map() });
+
+/** Tells what was found, restatements by month. */
+export const tellFindings = ({ restatements, unknownFields }: Findings): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const fields = [...unknownFields].map(([name, datasets]): UnknownField => ({
+      name,
+      datasets: [...datasets].sort(),
+    }));
+    if (fields.length > 0)
+      yield* tell({ _tag: "UnknownFieldsSeen", fields: fields.sort((a, b) => (a.name < b.name ? -1 : 1)) });
+    const order = ({ partition }: Restatement) => `${partition.month} ${partition.dataset}`;
+    yield* Effect.forEach(
+      restatements.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)),
+      (restatement) => tell({ _tag: "FiguresRestated", restatement }),
+      { discard: true },
+    );
+  });
+
 export interface RunRequest {
   readonly plan: Plan;
   readonly runId: string;
   readonly config: FlowConfig;
-  readonly sinks: ReadonlyArray<Sink>;
+  /** The sinks, in the order in which they are written, with their books. */
+  readonly parties: ReadonlyArray<Party>;
   /** Counted up as partitions end, so that an interrupted run can tell what it did. */
   readonly progress: Progress;
+  readonly findings: Findings;
 }
 
 /** Memory: the rows of `concurrency` partitions, and the rows of the workspace itself, some thirty a month. */
 export const runPlan = Effect.fn("Flow.runPlan")(function* ({
   config,
+  findings,
+  parties,
   plan,
   progress,
   runId,
-  sinks,
 }: RunRequest): Effect.fn.Return<void, FatalError, SegmentClient | Rejects> {
   progress.skipped += plan.skipped;
+  const sinks = parties.map(({ sink }) => sink);
   const companions = yield* makeCompanions(plan, sinks);
-  const context: CaptureContext = { runId, config, sinks, companionRows: companions.rowsFor };
+  const context: CaptureContext = { runId, config, sinks, parties, companionRows: companions.rowsFor };
 
-  const count = ({ capture, revisions, rows }: CaptureResult) =>
+  const count = ({ capture, restatement, revisions, rows, unknownFields }: CaptureResult) =>
     Effect.sync(() => {
+      if (restatement !== undefined) findings.restatements.push(restatement);
+      for (const name of unknownFields) {
+        const seen = findings.unknownFields.get(name) ?? new Set();
+        findings.unknownFields.set(name, seen.add(capture.partition.dataset));
+      }
       progress[capture.outcome === "forbidden" ? "failed" : capture.outcome]++;
       progress.rows += rows.length;
       progress.revisions += revisions;
@@ -67,11 +104,13 @@ export const runPlan = Effect.fn("Flow.runPlan")(function* ({
 });
 
 /** A sink that cannot take a partition, or give it, fails that partition and no other. */
-const bringUp = ({ from, partition, to }: CatchUpTask, { config, runId, sinks }: CaptureContext, progress: Progress) =>
+const bringUp = (
+  { from, partition, to }: CatchUpTask,
+  { config, parties, runId, sinks }: CaptureContext,
+  progress: Progress,
+) =>
   Effect.gen(function* () {
-    const source = sinks.find(({ name }) => name === from)!;
-    const lagging = sinks.filter(({ name }) => to.includes(name));
-    yield* catchUp(partition, source, lagging);
+    yield* level(partition, parties);
     yield* tell({ _tag: "PartitionCaughtUp", partition, from, to: to.join(", ") });
     progress.skipped++;
   }).pipe(
@@ -91,7 +130,7 @@ const bringUp = ({ from, partition, to }: CatchUpTask, { config, runId, sinks }:
  * The workspace's own rows, for those who hold sources against them. A workspace's partition comes before its sources' in every
  * plan, so it has begun when they wait for it, and nothing waits in a circle.
  */
-const makeCompanions = (plan: Plan, sinks: ReadonlyArray<Sink>) =>
+const makeCompanions = (plan: Plan, sinks: CaptureContext["sinks"]) =>
   Effect.gen(function* () {
     const awaited = new Map<string, Deferred.Deferred<ReadonlyArray<UsageRow> | undefined>>();
     for (const task of plan.tasks) {

@@ -2,7 +2,7 @@
  * Walk: all pages of a partition, gathered and reconciled; and walked again where one walk leaves a doubt, for a day may have
  * arrived in the middle of it.
  */
-import type { Partition } from "@segmeter/domain";
+import { type Partition, sameFigures } from "@segmeter/domain";
 import type { SegmentClient, SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
@@ -12,7 +12,6 @@ import type { FlowConfig } from "./FlowConfig.ts";
 import { type FlowError, flowError } from "./FlowError.ts";
 import { normalise } from "./Normalise.ts";
 import { isEvenlyPaged, reconcile, type Reconciled, type Verdict, type WalkedPage } from "./Reconcile.ts";
-import { sameFigures } from "./UsageKey.ts";
 
 export interface Walked extends Reconciled {
   /** Pages of the walk that was kept. */

@@ -1,13 +1,14 @@
 import { assert, describe, it } from "@effect/vitest";
-import { type Capture, Instant, type MemorySink, sinkError, type SinkReason } from "@segmeter/domain";
+import { type Capture, Instant, type MemorySink, Partition, sinkError, type SinkReason } from "@segmeter/domain";
 import { Forbidden, SegmentError, Unauthorized, Unavailable, WrongRegion } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
-import { type CaptureContext, capturePartition, type FlowConfig } from "../src/index.ts";
+import { type CaptureContext, capturePartition, type FlowConfig, partiesOf, type Party } from "../src/index.ts";
 import type { CaptureTask } from "../src/Plan.ts";
 import {
   type Answer,
+  captureOf,
   config,
   gatesOf,
   heldIn,
@@ -17,6 +18,8 @@ import {
   paged,
   partition,
   refusal,
+  rejectsIn,
+  type RejectStore,
   replacing,
   scripted,
   settledNow,
@@ -24,6 +27,7 @@ import {
   walks,
   wireDays,
   wireMtu,
+  workspaceId,
   workspaceMtu,
 } from "./Setting.ts";
 
@@ -34,25 +38,31 @@ interface Setting {
   readonly sinks: ReadonlyArray<MemorySink>;
   readonly config?: FlowConfig;
   readonly now?: string;
+  readonly rejects?: RejectStore;
+  readonly isUneven?: boolean;
 }
 
+/** Captures over what the sinks hold; where they are uneven the newest is the last one's. */
 const capture = (setting: Setting) => {
   const { config: settings = config, now = settledNow, sinks } = setting;
-  const { events, provide, rejects } = stage(scripted(walks(...setting.walks)), now);
-  const context: CaptureContext = {
+  const { events, provide, rejects } = stage(scripted(walks(...setting.walks)), now, setting.rejects);
+  const context = (parties: ReadonlyArray<Party>): CaptureContext => ({
     runId: "run-1",
     config: settings,
     sinks,
+    parties,
     companionRows: () => Effect.succeed(undefined),
-  };
-  const [first] = sinks;
+  });
+  const first = setting.isUneven === true ? sinks.at(-1) : sinks[0];
   const held = first === undefined ? undefined : heldIn(first, of);
   const task: CaptureTask = {
     _tag: "Capture",
     partition: of,
     held: held === undefined ? undefined : { sink: first!.name, capture: held.capture },
+    isUneven: setting.isUneven === true,
   };
-  return { events, rejects, result: provide(capturePartition(task, context)) };
+  const result = Effect.flatMap(partiesOf(workspaceId, sinks), (parties) => capturePartition(task, context(parties)));
+  return { events, rejects, result: provide(result) };
 };
 
 const ledgerOf = (sink: MemorySink): ReadonlyArray<Capture.Capture> => [...sink.ledger.values()];
@@ -200,23 +210,143 @@ describe("capturePartition", () => {
     }),
   );
 
-  for (const [what, answers] of [
-    ["an empty month", paged([], 1_000, 0)],
-    ["a 404", [notFound]],
+  for (const [what, answers, outcome] of [
+    ["an empty month", paged([], 1_000, 0), "empty"],
+    ["a 404", [notFound], "absent"],
   ] as const) {
-    it.effect(`does not give up held rows for ${what}`, () =>
-      Effect.gen(function* () {
-        const sinks = [memorySink("parquet"), memorySink("duckdb")];
-        const before = yield* capture({ walks: january3, sinks }).result;
-        const { capture: entry } = yield* capture({ walks: [answers], sinks }).result;
-        assert.strictEqual(entry.outcome, "failed");
-        assert.deepStrictEqual(gatesOf(entry.warnings), ["Withdrawn"]);
-        assert.include(entry.warnings[0]!.message, "3 rows");
-        for (const sink of sinks)
-          assert.deepStrictEqual(heldIn(sink, of), { capture: before.capture, rows: before.rows });
-      }),
+    it.effect(
+      `keeps held rows as revisions when there is ${what}, which is looked at once more before it settles`,
+      () =>
+        Effect.gen(function* () {
+          const sinks = [memorySink("parquet"), memorySink("duckdb")];
+          const before = yield* capture({ walks: january3, sinks }).result;
+          assert.strictEqual(before.capture.state, "settled");
+          const { capture: entry, revisions, rows } = yield* capture({ walks: [answers], sinks }).result;
+          assert.deepStrictEqual([entry.outcome, entry.state, entry.rows, rows], [outcome, "open", 0, []]);
+          assert.deepStrictEqual(gatesOf(entry.warnings), ["withdrawn"]);
+          assert.include(entry.warnings[0]!.message, "3");
+          assert.strictEqual(revisions, 3);
+          for (const sink of sinks) {
+            assert.deepStrictEqual(heldIn(sink, of), { capture: entry, rows: [] });
+            assert.deepStrictEqual(
+              yield* sink.revisions(of),
+              before.rows.map((row) => ({ ...row, superseded_at: entry.capturedAt })),
+            );
+          }
+          const { capture: again } = yield* capture({ walks: [answers], sinks }).result;
+          assert.deepStrictEqual([again.outcome, again.state, gatesOf(again.warnings)], [outcome, "settled", []]);
+          for (const sink of sinks) assert.strictEqual((yield* sink.revisions(of)).length, 3);
+        }),
     );
   }
+
+  it.effect("keeps the held versions as revisions in every sink, and tells by how much a figure changed", () =>
+    Effect.gen(function* () {
+      const sinks = [memorySink("parquet"), memorySink("duckdb")];
+      const before = yield* capture({ walks: january3, sinks, now: "2024-01-04T02:00:00Z" }).result;
+      const corrected = [{ rows: [wireMtu(1), wireMtu(2), wireMtu(3, { identified: "16" }), wireMtu(4)] }];
+      const { capture: entry, restatement } = yield* capture({ walks: [corrected], sinks, now: "2024-01-05T02:00:00Z" })
+        .result;
+      for (const sink of sinks) {
+        assert.deepStrictEqual(yield* sink.revisions(of), [{ ...before.rows[2]!, superseded_at: entry.capturedAt }]);
+      }
+      assert.deepStrictEqual(restatement, {
+        partition: of,
+        measure: "mtu",
+        corrected: 1,
+        withdrawn: 0,
+        changes: [{ sourceId: undefined, day: before.rows[2]!.day, before: 33n, after: 34n }],
+      });
+      const { restatement: none } = yield* capture({ walks: [corrected], sinks, now: "2024-01-06T02:00:00Z" }).result;
+      assert.isUndefined(none);
+    }),
+  );
+
+  it.effect("is stamped later than the capture before, though the clock stands still or goes back", () =>
+    Effect.gen(function* () {
+      const sink = memorySink();
+      const moments: Array<number> = [];
+      for (const now of [
+        "2024-01-04T02:00:00Z",
+        "2024-01-04T02:00:00Z",
+        "2024-01-03T00:00:00Z",
+        "2024-01-05T00:00:00Z",
+      ]) {
+        const changed = [{ rows: [wireMtu(1), wireMtu(2, { identified: String(moments.length) })] }];
+        const { capture: entry } = yield* capture({ walks: [changed], sinks: [sink], now }).result;
+        moments.push(entry.capturedAt);
+      }
+      const first = instant("2024-01-04T02:00:00Z");
+      assert.deepStrictEqual(moments, [first, first + 1, first + 2, instant("2024-01-05T00:00:00Z")]);
+      assert.deepStrictEqual(
+        (yield* sink.revisions(of)).map((row) => [row.observed_at, row.superseded_at]),
+        [
+          [moments[0], moments[1]],
+          [moments[1], moments[2]],
+          [moments[2], moments[3]],
+        ],
+      );
+    }),
+  );
+
+  it.effect("is settled or open by the clock itself, not by the moment that it is stamped with", () =>
+    Effect.gen(function* () {
+      const sink = memorySink();
+      yield* capture({ walks: january3, sinks: [sink], now: "2024-03-01T00:00:00Z" }).result;
+      const { capture: entry } = yield* capture({ walks: january3, sinks: [sink], now: "2024-01-20T00:00:00Z" }).result;
+      assert.strictEqual(entry.state, "open");
+      assert.strictEqual(entry.capturedAt, instant("2024-03-01T00:00:00Z") + 1);
+    }),
+  );
+
+  it.effect("gives way, in a sink that was killed, to revisions of a capture that was never committed", () =>
+    Effect.gen(function* () {
+      const sink = memorySink();
+      const { rows } = yield* capture({ walks: january3, sinks: [sink], now: "2024-01-04T02:00:00Z" }).result;
+      const pending = { ...rows[0]!, superseded_at: instant("2024-01-05T02:00:00Z") };
+      sink.superseded.set(Partition.label(of), [pending]);
+      yield* capture({ walks: january3, sinks: [sink], now: "2024-01-06T02:00:00Z" }).result;
+      assert.deepStrictEqual(yield* sink.revisions(of), []);
+    }),
+  );
+
+  it.effect("brings uneven sinks to one history first, and compares with the newest capture of them all", () =>
+    Effect.gen(function* () {
+      const [parquet, duckdb] = [memorySink("parquet"), memorySink("duckdb")];
+      const saying = (identified: string) => [[{ rows: [wireMtu(1, { identified })] }]];
+      yield* capture({ walks: saying("1"), sinks: [parquet], now: "2024-01-04T02:00:00Z" }).result;
+      yield* capture({ walks: saying("2"), sinks: [duckdb], now: "2024-01-05T02:00:00Z" }).result;
+      const sinks = [parquet, duckdb];
+      const { events, result } = capture({ walks: saying("3"), sinks, now: "2024-01-06T02:00:00Z", isUneven: true });
+      const { restatement, revisions } = yield* result;
+      assert.strictEqual(revisions, 1);
+      assert.deepStrictEqual(
+        restatement?.changes.map(({ after, before }) => [before, after]),
+        [[8n, 9n]],
+      );
+      for (const sink of sinks) {
+        assert.deepStrictEqual(
+          (yield* sink.revisions(of)).map((row) => "identified" in row && row.identified),
+          [1n, 2n],
+        );
+        assert.strictEqual(sink.ledger.size, 3);
+      }
+      assert.deepStrictEqual(parquet.superseded, duckdb.superseded);
+      assert.include(
+        events.map(({ _tag }) => _tag),
+        "PartitionCaughtUp",
+      );
+    }),
+  );
+
+  it.effect("names the fields that the documentation does not know", () =>
+    Effect.gen(function* () {
+      const rows = [wireMtu(1, { currency: "EUR" }), wireMtu(2, { cost: 1, currency: "EUR" })];
+      const { capture: entry, unknownFields } = yield* capture({ walks: [[{ rows }]], sinks: [memorySink()] }).result;
+      assert.deepStrictEqual(unknownFields, ["cost", "currency"]);
+      assert.deepStrictEqual(gatesOf(entry.warnings), ["unknown-field"]);
+    }),
+  );
 
   it.effect("lets a month without rows become absent, or get rows", () =>
     Effect.gen(function* () {
@@ -243,14 +373,12 @@ describe("capturePartition", () => {
       assert.strictEqual(entry.outcome, "captured");
       assert.strictEqual(rows.length, 1);
       assert.include(gatesOf(entry.warnings), "bad-row");
-      const [set] = [...spoiled.rejects.values()];
       assert.deepStrictEqual(
-        set!.map(({ page, position, row }) => ({ page, position, row })),
+        rejectsIn(spoiled.rejects).map(({ page, position, row }) => ({ page, position, row })),
         [{ page: 1, position: 2, row: bad }],
       );
-      const mended = capture({ walks: january3, sinks: [sink], config: quarantine });
-      yield* mended.result;
-      assert.deepStrictEqual([...mended.rejects.values()], [[]]);
+      yield* capture({ walks: january3, sinks: [sink], config: quarantine, rejects: spoiled.rejects }).result;
+      assert.deepStrictEqual(rejectsIn(spoiled.rejects), []);
     }),
   );
 });
@@ -285,6 +413,50 @@ describe("a sink that fails", () => {
       }),
     );
   }
+});
+
+describe("rows set aside", () => {
+  const quarantine: FlowConfig = { ...config, badRows: "quarantine" };
+  const spoiled = [[{ rows: [wireMtu(1), wireMtu(2, { identified: "1.5" })] }]];
+
+  it.effect("are kept before their capture is committed, and those before them go after it", () =>
+    Effect.gen(function* () {
+      const rejects: RejectStore = new Map();
+      const first = yield* capture({ walks: spoiled, sinks: [memorySink()], config: quarantine, rejects }).result;
+      const during: Array<ReadonlyArray<string>> = [];
+      const sinks = [
+        memorySink("parquet"),
+        replacing(memorySink("duckdb"), () => Effect.sync(() => void during.push([...rejects.keys()]))),
+      ];
+      const second = yield* capture({ walks: spoiled, sinks, config: quarantine, rejects }).result;
+      assert.deepStrictEqual(during, [[first.capture.captureId, second.capture.captureId]]);
+      assert.deepStrictEqual([...rejects.keys()], [second.capture.captureId]);
+    }),
+  );
+
+  for (const reason of ["Full", "Mismatch"] as const) {
+    it.effect(`stay, those of the capture before too, when a sink fails with ${reason}`, () =>
+      Effect.gen(function* () {
+        const rejects: RejectStore = new Map();
+        const first = yield* capture({ walks: spoiled, sinks: [memorySink()], config: quarantine, rejects }).result;
+        const parquet = memorySink("parquet");
+        const sinks = [parquet, replacing(memorySink("duckdb"), failing(reason))];
+        yield* Effect.exit(capture({ walks: spoiled, sinks, config: quarantine, rejects }).result);
+        const { captureId } = heldIn(parquet, of)!.capture;
+        assert.deepStrictEqual([...rejects.keys()], [first.capture.captureId, captureId]);
+      }),
+    );
+  }
+
+  it.effect("are none of another partition's business", () =>
+    Effect.gen(function* () {
+      const elsewhere = captureOf(partition("workspace-mtu", "2023-12"));
+      const list = [{ page: 1, position: 1, reason: "", row: {} }];
+      const rejects: RejectStore = new Map([[elsewhere.captureId, { capture: elsewhere, list }]]);
+      yield* capture({ walks: january3, sinks: [memorySink()], config: quarantine, rejects }).result;
+      assert.deepStrictEqual([...rejects.keys()], [elsewhere.captureId]);
+    }),
+  );
 });
 
 describe("an interruption", () => {
@@ -333,10 +505,7 @@ describe("an interruption", () => {
       yield* Deferred.succeed(released, undefined);
       yield* Fiber.join(interruption);
       assert.strictEqual(heldIn(slow, of)?.capture.state, "settled");
-      assert.deepStrictEqual(
-        [...rejects.values()].map((list) => list.length),
-        [1],
-      );
+      assert.strictEqual(rejectsIn(rejects).length, 1);
     }),
   );
 
@@ -353,9 +522,10 @@ describe("an interruption", () => {
         runId: "run",
         config,
         sinks: [sink],
+        parties: [],
         companionRows: () => Effect.succeed(undefined),
       };
-      const task: CaptureTask = { _tag: "Capture", partition: of, held: undefined };
+      const task: CaptureTask = { _tag: "Capture", partition: of, held: undefined, isUneven: false };
       const fiber = yield* Effect.forkChild(stage(service).provide(capturePartition(task, context)));
       yield* Deferred.await(begun);
       yield* Fiber.interrupt(fiber);

@@ -1,7 +1,7 @@
 import { type Capture, type DatasetName, datasetNames, Partition, type SinkName } from "@segmeter/domain";
 import { assert, describe, it } from "@effect/vitest";
 import * as fc from "fast-check";
-import { plan, type PlanRequest, type Task } from "../src/index.ts";
+import { plan, type PlanRequest, rangeTargets, type Task } from "../src/index.ts";
 import type { CaptureTask } from "../src/Plan.ts";
 import { instant, month, partition, workspaceId } from "./Setting.ts";
 
@@ -34,13 +34,11 @@ const mtu = partition("workspace-mtu");
 const planFor = (versions: Partial<Record<SinkName, Version | undefined>>, changes: Partial<PlanRequest> = {}) =>
   plan({
     workspaceId,
-    months: [mtu.month],
-    datasets: ["workspace-mtu"],
+    targets: rangeTargets([mtu.month], ["workspace-mtu"], false),
     holdings: Object.entries(versions).map(([sink, version]) => ({
       sink: sink as SinkName,
       held: version === undefined ? [] : [captureOf(mtu, version)],
     })),
-    refresh: false,
     pageSize: 1_000,
     ...changes,
   });
@@ -48,7 +46,7 @@ const planFor = (versions: Partial<Record<SinkName, Version | undefined>>, chang
 describe("plan", () => {
   it("captures what no sink holds", () => {
     assert.deepStrictEqual(planFor({ parquet: undefined, duckdb: undefined }), {
-      tasks: [{ _tag: "Capture", partition: mtu, held: undefined }],
+      tasks: [{ _tag: "Capture", partition: mtu, held: undefined, isUneven: false }],
       skipped: 0,
       leastRequests: 1,
     });
@@ -60,14 +58,19 @@ describe("plan", () => {
 
   it("captures again what is open, and names the capture that it is compared with", () => {
     assert.deepStrictEqual(planFor({ parquet: open, duckdb: open }).tasks, [
-      { _tag: "Capture", partition: mtu, held: { sink: "parquet", capture: captureOf(mtu, open) } },
+      { _tag: "Capture", partition: mtu, held: { sink: "parquet", capture: captureOf(mtu, open) }, isUneven: false },
     ]);
   });
 
   it("captures again what is open in the newest capture, though an older one is settled", () => {
     const older = { ...settled, at: "2024-01-10" };
     assert.deepStrictEqual(planFor({ parquet: older, duckdb: open }).tasks, [
-      { _tag: "Capture", partition: mtu, held: { sink: "duckdb", capture: captureOf(mtu, open) } },
+      {
+        _tag: "Capture",
+        partition: mtu,
+        held: { sink: "duckdb", capture: captureOf(mtu, open) },
+        isUneven: true,
+      },
     ]);
   });
 
@@ -86,7 +89,10 @@ describe("plan", () => {
   });
 
   it("captures settled partitions again on refresh", () => {
-    const { skipped, tasks } = planFor({ parquet: settled, duckdb: settled }, { refresh: true });
+    const { skipped, tasks } = planFor(
+      { parquet: settled, duckdb: settled },
+      { targets: rangeTargets([mtu.month], ["workspace-mtu"], true) },
+    );
     assert.deepStrictEqual(
       tasks.map(({ _tag }) => _tag),
       ["Capture"],
@@ -97,13 +103,13 @@ describe("plan", () => {
   it("knows nothing of the captures of another workspace", () => {
     const other = { ...mtu, workspaceId: "another" };
     const { tasks } = planFor({}, { holdings: [{ sink: "parquet", held: [captureOf(other, settled)] }] });
-    assert.deepStrictEqual(tasks, [{ _tag: "Capture", partition: mtu, held: undefined }]);
+    assert.deepStrictEqual(tasks, [{ _tag: "Capture", partition: mtu, held: undefined, isUneven: false }]);
   });
 
   it("plans by month, and in a month the workspace before its sources, whatever order was asked for", () => {
     const { tasks } = planFor(
       {},
-      { months: [month("2023-12"), month("2024-01")], datasets: [...datasetNames].reverse() },
+      { targets: rangeTargets([month("2023-12"), month("2024-01")], [...datasetNames].reverse(), false) },
     );
     assert.deepStrictEqual(
       tasks.map(({ partition: of }) => `${of.month} ${of.dataset}`),
@@ -166,7 +172,12 @@ describe("plan, for any holdings", () => {
           ),
         }));
 
-        const planned = plan({ workspaceId, months, datasets, holdings, refresh, pageSize: 10 });
+        const planned = plan({
+          workspaceId,
+          targets: rangeTargets(months, datasets, refresh),
+          holdings,
+          pageSize: 10,
+        });
 
         const tasks = new Map<string, Task>(planned.tasks.map((task) => [Partition.label(task.partition), task]));
         assert.strictEqual(tasks.size, planned.tasks.length, "no partition twice");
@@ -185,6 +196,7 @@ describe("plan, for any holdings", () => {
                 (task as CaptureTask).held?.sink,
                 newest === 0 ? undefined : sinks[versions.indexOf(newest)],
               );
+              assert.strictEqual((task as CaptureTask).isUneven, new Set(versions).size > 1);
               leastRequests += newest === 0 ? 1 : 4;
             } else if (versions.every((one) => one === newest)) {
               assert.isUndefined(task);

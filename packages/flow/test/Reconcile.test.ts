@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest";
-import type { UsageRow } from "@segmeter/domain";
+import { byKey, keyOf, type UsageRow } from "@segmeter/domain";
 import * as fc from "fast-check";
 import type { FlowConfig, Reject } from "../src/index.ts";
 import { isEvenlyPaged, reconcile, type Verdict, type WalkedPage } from "../src/Reconcile.ts";
-import { byKey, keyOf } from "../src/UsageKey.ts";
 import {
   config,
   gatesOf,
@@ -61,6 +60,7 @@ describe("reconcile", () => {
       rows: days(1, 2, 3),
       rejects: [],
       warnings: [],
+      unknownFields: [],
     });
   });
 

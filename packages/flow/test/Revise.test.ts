@@ -11,11 +11,11 @@ describe("revise", () => {
   it("stamps every row of a first capture", () => {
     assert.deepStrictEqual(revise([], [workspaceCalls(1), workspaceCalls(2)], first), {
       rows: [workspaceCalls(1, { observed_at: first }), workspaceCalls(2, { observed_at: first })],
-      superseded: 0,
+      superseded: [],
     });
   });
 
-  it("keeps the moment of an unchanged row, stamps a changed and a new one, and counts what was corrected or withdrawn", () => {
+  it("keeps the moment of an unchanged row, stamps a changed and a new one, and tells what was corrected or withdrawn", () => {
     const held = [1, 2, 3].map((day) => workspaceCalls(day, { observed_at: first }));
     const fetched = [workspaceCalls(1), workspaceCalls(2, { api_calls: 201n }), workspaceCalls(4)];
     assert.deepStrictEqual(revise(held, fetched, second), {
@@ -24,14 +24,17 @@ describe("revise", () => {
         workspaceCalls(2, { api_calls: 201n, observed_at: second }),
         workspaceCalls(4, { observed_at: second }),
       ],
-      superseded: 2,
+      superseded: [held[1]!, held[2]!].map((row) => ({ ...row, superseded_at: second })),
     });
   });
 
   it("takes a later snapshot with the same count for another version", () => {
     const held = [workspaceCalls(1, { observed_at: first })];
     const later = workspaceCalls(1, { snapshot_at: held[0]!.snapshot_at + 1 });
-    assert.deepStrictEqual(revise(held, [later], second), { rows: [{ ...later, observed_at: second }], superseded: 1 });
+    assert.deepStrictEqual(revise(held, [later], second), {
+      rows: [{ ...later, observed_at: second }],
+      superseded: [{ ...held[0]!, superseded_at: second }],
+    });
   });
 
   it("tells the sources of one day apart", () => {
@@ -72,8 +75,12 @@ describe("revise, for any two captures", () => {
           revised.rows.map((one) => one.observed_at === first),
           same,
         );
-        assert.strictEqual(revised.superseded, before.length - same.filter(Boolean).length);
-        assert.deepStrictEqual(revise(revised.rows, fetched, second + 1), { rows: revised.rows, superseded: 0 });
+        const stays = before.map((old) => after.some((of) => JSON.stringify(plain(old)) === JSON.stringify(plain(of))));
+        assert.deepStrictEqual(
+          revised.superseded,
+          held.filter((_, index) => !stays[index]).map((one) => ({ ...one, superseded_at: second })),
+        );
+        assert.deepStrictEqual(revise(revised.rows, fetched, second + 1), { rows: revised.rows, superseded: [] });
       }),
     );
   });

@@ -1,18 +1,23 @@
 import { assert, describe, it } from "@effect/vitest";
-import {
-  type Capture,
-  type DatasetName,
-  type MemorySink,
-  type Partition,
-  sinkError,
-  type SinkReason,
-} from "@segmeter/domain";
+import { type Capture, type DatasetName, type MemorySink, sinkError, type SinkReason } from "@segmeter/domain";
 import { Forbidden, Unauthorized, Unavailable, type UsagePageRequest } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
-import { type FlowConfig, type FlowEvent, makeProgress, plan, runPlan } from "../src/index.ts";
 import {
+  type Findings,
+  type FlowConfig,
+  type FlowEvent,
+  makeFindings,
+  makeProgress,
+  partiesOf,
+  plan,
+  rangeTargets,
+  runPlan,
+  tellFindings,
+} from "../src/index.ts";
+import {
+  captureOf,
   config,
   gatesOf,
   heldIn,
@@ -38,6 +43,7 @@ interface Setting {
   readonly datasets?: ReadonlyArray<DatasetName>;
   readonly sinks?: ReadonlyArray<MemorySink>;
   readonly config?: Partial<FlowConfig>;
+  readonly now?: string;
   readonly script: Script;
 }
 
@@ -46,23 +52,23 @@ const run = (setting: Setting) => {
   const { datasets = ["workspace-mtu"], months = ["2024-01"], script, sinks = [memorySink()] } = setting;
   const settings = { ...config, ...setting.config };
   const service = scripted(script);
-  const { events, provide } = stage(service);
+  const { events, provide } = stage(service, setting.now);
   const progress = makeProgress();
+  const findings = makeFindings();
   const result = Effect.gen(function* () {
     const holdings = yield* Effect.forEach(sinks, (sink) =>
       Effect.map(sink.held(workspaceId), (held) => ({ sink: sink.name, held })),
     );
     const planned = plan({
       workspaceId,
-      months: months.map(month),
-      datasets,
+      targets: rangeTargets(months.map(month), datasets, settings.refresh),
       holdings,
-      refresh: settings.refresh,
       pageSize: 1_000,
     });
-    yield* runPlan({ plan: planned, runId: "run-1", config: settings, sinks, progress });
+    const parties = yield* partiesOf(workspaceId, sinks);
+    yield* runPlan({ plan: planned, runId: "run-1", config: settings, parties, progress, findings });
   });
-  return { service, events, progress, sinks, result: provide(result) };
+  return { service, events, findings, progress, sinks, result: provide(result) };
 };
 
 /** One row on the first of the month, with a source where the dataset has one. */
@@ -328,20 +334,6 @@ const captured = (events: ReadonlyArray<FlowEvent>): ReadonlyArray<string> =>
     event._tag === "PartitionCaptured" ? [`${event.capture.partition.dataset} ${event.capture.partition.month}`] : [],
   );
 
-const captureOf = (of: Partition.Partition): Capture.Capture => ({
-  captureId: `${of.dataset} ${of.month}`,
-  runId: "earlier",
-  partition: of,
-  state: "settled",
-  outcome: "captured",
-  rows: 1,
-  pages: 1,
-  requests: 1,
-  retries: 0,
-  warnings: [],
-  capturedAt: instant("2024-02-20"),
-});
-
 const failingIn = (period: string, reason: SinkReason) => (version: Capture.CapturedPartition) =>
   version.capture.partition.month === period
     ? Effect.fail(sinkError("replace", reason, "The store said no."))
@@ -407,6 +399,36 @@ describe("a sink that fails", () => {
   );
 });
 
+describe("sinks that were asked for by turns", () => {
+  it.effect("are brought to one history without a request, once nothing is open", () =>
+    Effect.gen(function* () {
+      const [parquet, duckdb] = [memorySink("parquet"), memorySink("duckdb")];
+      const saying =
+        (identified: string): Script =>
+        (request) =>
+          Effect.succeed({ rows: [{ ...rowOf(request), identified }] });
+      yield* run({ sinks: [parquet], script: saying("1") }).result;
+      yield* run({ sinks: [parquet], script: saying("2"), config: { refresh: true } }).result;
+      yield* run({ sinks: [duckdb], script: saying("3"), now: "2024-03-02T02:00:00Z" }).result;
+      const { result, service } = run({ sinks: [parquet, duckdb], script: saying("4") });
+      yield* result;
+      assert.deepStrictEqual(service.requests, []);
+      for (const sink of [parquet, duckdb]) {
+        const versions = [
+          ...(yield* sink.revisions(partition("workspace-mtu"))),
+          ...heldIn(sink, partition("workspace-mtu"))!.rows,
+        ];
+        assert.deepStrictEqual(
+          versions.map((row) => "identified" in row && row.identified),
+          [1n, 2n, 3n],
+        );
+        assert.strictEqual(sink.ledger.size, 3);
+      }
+      assert.deepStrictEqual(duckdb.partitions, parquet.partitions);
+    }),
+  );
+});
+
 describe("a partition that cannot be brought up", () => {
   it.effect("fails by name, and the others go on", () =>
     Effect.gen(function* () {
@@ -432,6 +454,75 @@ describe("a partition that cannot be brought up", () => {
       assert.strictEqual(outcomes(duckdb)["workspace-mtu 2023-03"], "failed");
       assert.isDefined(heldIn(parquet, partition("workspace-mtu", "2023-03")));
       assert.isUndefined(heldIn(duckdb, partition("workspace-mtu", "2023-03")));
+    }),
+  );
+});
+
+describe("what a run found", () => {
+  const told = (findings: Findings) =>
+    Effect.gen(function* () {
+      const { events, provide } = stage(scripted(oneRow));
+      yield* provide(tellFindings(findings));
+      return events;
+    });
+
+  it.effect("is told at its end: unknown fields once for all partitions, then restatements by month", () =>
+    Effect.gen(function* () {
+      const sinks = [memorySink()];
+      const months = ["2023-12", "2024-01"];
+      const datasets = ["workspace-mtu", "workspace-api-calls"] as const;
+      yield* run({ months, datasets, sinks, script: oneRow }).result;
+      const { events, findings, result } = run({
+        months: [...months, "2023-11"],
+        datasets,
+        sinks,
+        config: { refresh: true, concurrency: 4 },
+        script: (request) =>
+          Effect.succeed({
+            rows: [
+              {
+                ...rowOf(request),
+                ...(request.dataset === "workspace-mtu" ? { identified: "6", zone: 1 } : { apiCalls: "7" }),
+                cost: 1,
+              },
+            ],
+          }),
+      });
+      yield* result;
+      assert.notInclude(
+        events.map(({ _tag }) => _tag),
+        "FiguresRestated",
+        "not while it goes on",
+      );
+      assert.deepStrictEqual(
+        (yield* told(findings)).map((event) =>
+          event._tag === "FiguresRestated"
+            ? `${event.restatement.partition.month} ${event.restatement.partition.dataset}`
+            : event,
+        ),
+        [
+          {
+            _tag: "UnknownFieldsSeen",
+            fields: [
+              { name: "cost", datasets: ["workspace-api-calls", "workspace-mtu"] },
+              { name: "zone", datasets: ["workspace-mtu"] },
+            ],
+          },
+          "2023-12 workspace-api-calls",
+          "2023-12 workspace-mtu",
+          "2024-01 workspace-api-calls",
+          "2024-01 workspace-mtu",
+        ],
+      );
+    }),
+  );
+
+  it.effect("is nothing where figures only came", () =>
+    Effect.gen(function* () {
+      const { findings, result } = run({ months: year, script: oneRow });
+      yield* result;
+      assert.deepStrictEqual(yield* told(findings), []);
+      assert.deepStrictEqual(yield* told(makeFindings()), []);
     }),
   );
 });

@@ -15,6 +15,7 @@ import {
   type SourceApiCallsRow,
   type SourceMtuRow,
   UsageMonth,
+  type UsageRow,
   type WorkspaceApiCallsRow,
   type WorkspaceMtuRow,
 } from "@segmeter/domain";
@@ -122,6 +123,30 @@ export const wireCalls = (day: number, changes: Readonly<Record<string, unknown>
 export const wireDays = (days: number): ReadonlyArray<unknown> =>
   Array.from({ length: days }, (_, index) => wireMtu(index + 1));
 
+/** A settled capture of the day after the month's. */
+export const captureOf = (of: Partition.Partition, changes: Partial<Capture.Capture> = {}): Capture.Capture => ({
+  captureId: Partition.label(of),
+  runId: "earlier",
+  partition: of,
+  state: "settled",
+  outcome: "captured",
+  rows: 1,
+  pages: 1,
+  requests: 1,
+  retries: 0,
+  warnings: [],
+  capturedAt: instant("2024-02-20"),
+  ...changes,
+});
+
+/** Without the moment at which they were observed, and fit for JSON. */
+export const plainRows = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<Record<string, string>> =>
+  rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).flatMap(([name, value]) => (name === "observed_at" ? [] : [[name, String(value)]])),
+    ),
+  );
+
 /** What a script answers a request with. */
 export interface ScriptedPage {
   readonly rows: ReadonlyArray<unknown>;
@@ -207,7 +232,7 @@ export const replacing = (
   before: (captured: Capture.CapturedPartition) => ReturnType<Sink["replace"]>,
 ): MemorySink => ({
   ...sink,
-  replace: (captured) => Effect.andThen(before(captured), sink.replace(captured)),
+  replace: (captured, superseded) => Effect.andThen(before(captured), sink.replace(captured, superseded)),
 });
 
 export const heldIn = (sink: MemorySink, of: Partition.Partition): Capture.CapturedPartition | undefined =>
@@ -216,25 +241,45 @@ export const heldIn = (sink: MemorySink, of: Partition.Partition): Capture.Captu
 export const gatesOf = (warnings: ReadonlyArray<Capture.Warning>): ReadonlyArray<string> =>
   warnings.map(({ gate }) => gate);
 
+/** Rejects by the id of their capture; a capture that has none is not in it. */
+export type RejectStore = Map<string, { readonly capture: Capture.Capture; readonly list: ReadonlyArray<Reject> }>;
+
+export const rejectsIn = (store: RejectStore): ReadonlyArray<Reject> => [...store.values()].flatMap(({ list }) => list);
+
+const rejectsLayer = (store: RejectStore): Layer.Layer<Rejects> =>
+  Layer.succeed(Rejects, {
+    keep: (capture, list) =>
+      Effect.sync(() => {
+        if (list.length > 0) store.set(capture.captureId, { capture, list });
+      }),
+    settle: ({ captureId, partition: of }) =>
+      Effect.sync(() => {
+        for (const [id, { capture }] of store) {
+          if (id !== captureId && Partition.equals(capture.partition, of)) store.delete(id);
+        }
+      }),
+    sweep: () => Effect.die("no business of the flow's"),
+  });
+
 /** What a run is given, and what it told. */
 export interface Stage {
   readonly events: Array<FlowEvent>;
-  readonly rejects: Map<string, ReadonlyArray<Reject>>;
+  readonly rejects: RejectStore;
   readonly provide: <A, E>(effect: Effect.Effect<A, E, SegmentClient | Rejects>) => Effect.Effect<A, E>;
 }
 
-export const stage = (service: Pick<ScriptedService, "layer">, now = settledNow): Stage => {
+export const stage = (
+  service: Pick<ScriptedService, "layer">,
+  now = settledNow,
+  rejects: RejectStore = new Map(),
+): Stage => {
   const events: Array<FlowEvent> = [];
-  const rejects = new Map<string, ReadonlyArray<Reject>>();
-  const rejectsLayer = Layer.succeed(Rejects, {
-    replace: (capture, list) => Effect.sync(() => void rejects.set(Partition.label(capture.partition), list)),
-  });
   return {
     events,
     rejects,
     provide: (effect) =>
       effect.pipe(
-        Effect.provide(Layer.merge(service.layer, rejectsLayer)),
+        Effect.provide(Layer.merge(service.layer, rejectsLayer(rejects))),
         Effect.provideService(Listener, (event) => Effect.sync(() => void events.push(event))),
         Effect.provideService(Now, Effect.succeed(instant(now))),
       ),

@@ -10,8 +10,9 @@ import { faultKinds, type FaultRule, type Simulator, type SimulatorOptions, star
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Redacted from "effect/Redacted";
-import { type FlowConfig, makeProgress, plan, runPlan } from "../src/index.ts";
-import { config, gatesOf, heldIn, memorySink, month, stage } from "./Setting.ts";
+import { type FlowConfig, makeFindings, makeProgress, partiesOf, plan, rangeTargets, runPlan } from "../src/index.ts";
+import { rowsAt } from "../src/History.ts";
+import { config, gatesOf, heldIn, memorySink, month, rejectsIn, stage } from "./Setting.ts";
 
 const now = "2024-03-01T02:00:00Z";
 
@@ -45,15 +46,15 @@ const run = Effect.fnUntraced(function* (setting: Setting) {
   const holdings = [{ sink: sink.name, held: yield* sink.held(id) }];
   const planned = plan({
     workspaceId: id,
-    months: months.map(month),
-    datasets,
+    targets: rangeTargets(months.map(month), datasets, settings.refresh),
     holdings,
-    refresh: settings.refresh,
     pageSize: 50,
   });
   const { events, provide, rejects } = stage({ layer: client }, now);
   const progress = makeProgress();
-  yield* provide(runPlan({ plan: planned, runId: "run", config: settings, sinks: [sink], progress }));
+  const parties = yield* partiesOf(id, [sink]);
+  const findings = makeFindings();
+  yield* provide(runPlan({ plan: planned, runId: "run", config: settings, parties, progress, findings }));
   return { events, progress, rejects, sink };
 });
 
@@ -135,7 +136,7 @@ describe("a run over HTTP", () => {
     Effect.gen(function* () {
       const simulator = yield* service();
       const { sink } = yield* run({ simulator });
-      const before = captureIn(simulator, sink)!.rows;
+      const { capture: earlier, rows: before } = captureIn(simulator, sink)!;
       const workspace = simulator.workspaces[0]!.id;
       const [first, second] = simulator.sources(workspace);
       simulator.restate({ workspaceId: workspace, month: "2024-01", sourceId: first!.id, delta: 5n, fromDay: 30 });
@@ -145,6 +146,10 @@ describe("a run over HTTP", () => {
       const withdrawn = before.filter((row) => "source_id" in row && row.source_id === second!.id).length;
       assert.isAbove(withdrawn, 0);
       assert.strictEqual(progress.revisions, withdrawn + 2);
+      const revisions = yield* sink.revisions(earlier.partition);
+      assert.strictEqual(revisions.length, progress.revisions);
+      const history = { ...captureIn(simulator, sink)!, revisions };
+      assert.deepStrictEqual(rowsAt(history, earlier.capturedAt), before, "the first capture can be had back");
     }),
   );
 
@@ -397,7 +402,7 @@ describe("a fault that --bad-rows or --gates lets pass", () => {
         assert.deepStrictEqual(byText(rows.map(toWire)), byText(truth.toSpliced(54, 1)));
         assert.include(gatesOf(capture.warnings), "bad-row");
         assert.deepStrictEqual(
-          [...rejects.values()].flat().map(({ page, position }) => [page, position]),
+          rejectsIn(rejects).map(({ page, position }) => [page, position]),
           [[2, 5]],
         );
       }),

@@ -26,3 +26,9 @@ export const orMissing = <A, B>(self: Effect.Effect<A, SinkError>, otherwise: B)
   Effect.catch(self, (error): Effect.Effect<B, SinkError> =>
     isMissing(error) ? Effect.succeed(otherwise) : Effect.fail(error),
   );
+
+/** What is damaged, or not ours, is left to those who need it. */
+export const orUnreadable = <A, B>(self: Effect.Effect<A, SinkError>, otherwise: B): Effect.Effect<A | B, SinkError> =>
+  Effect.catch(self, (error): Effect.Effect<B, SinkError> =>
+    error.reason === "Damaged" || error.reason === "Foreign" ? Effect.succeed(otherwise) : Effect.fail(error),
+  );

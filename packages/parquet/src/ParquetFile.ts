@@ -64,14 +64,16 @@ const makeDurable = async (path: string): Promise<void> => {
   await handle.sync();
 };
 
-const syncDirectory = async (directory: string): Promise<void> => {
+/** Makes what was renamed or removed in the directory last. */
+export const syncDirectory = async (directory: string): Promise<void> => {
   // Windows has no handle on a directory to do this with.
   if (process.platform === "win32") return;
   await using handle = await open(directory, "r");
   await handle.sync();
 };
 
-const temporaryName = (name: string): string => `.${name}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`;
+/** A name beside `name` that is swept away when this process is gone. */
+export const temporaryName = (name: string): string => `.${name}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`;
 
 // With tmp_ before it: what DuckDB makes of the name while it writes there.
 const temporaryPattern = new RegExp(String.raw`^(?:tmp_)?\.${fileName.replace(".", "\\.")}\.(\d+)\.[0-9a-f]{12}\.tmp$`);
@@ -82,14 +84,20 @@ const temporaryPattern = new RegExp(String.raw`^(?:tmp_)?\.${fileName.replace(".
  */
 export const sweepLeftovers = Effect.fn("ParquetFile.sweepLeftovers")(function* (dataDir: string) {
   const root = parquetDirectory(dataDir);
-  const leftovers = (yield* listBelow(root)).filter((name) => {
-    const owner = temporaryPattern.exec(basename(name))?.[1];
-    return owner !== undefined && (Number(owner) === process.pid || !isRunning(Number(owner)));
-  });
+  const leftovers = (yield* listBelow(root)).filter((name) => isLeftover(basename(name)));
   const paths = leftovers.map((name) => join(root, name));
   yield* Effect.forEach(paths, (path) => attempt(`remove ${path}`, () => rm(path, { force: true })));
   return paths;
 });
+
+/** Whether a file of this name is a temporary one that nobody writes any more; with this process's id: an earlier one's. */
+export const isLeftover = (name: string): boolean => {
+  const owner = temporaryPattern.exec(name)?.[1];
+  return owner !== undefined && (Number(owner) === process.pid || !isRunning(Number(owner)));
+};
+
+/** Whether it is the name of a temporary file at all. */
+export const isTemporary = (name: string): boolean => temporaryPattern.test(name);
 
 const isRunning = (pid: number): boolean => {
   try {

@@ -1,20 +1,23 @@
 /**
  * What a file's footer says about itself, as key–value pairs under `segmeter.`: of every file its schema version, table,
- * workspace and month; of a usage file also the capture that it holds. Any Parquet reader shows them, and a sink needs nothing
- * else to know what it holds.
+ * workspace, month, number of rows and their checksum; of a usage file also the capture that it holds; of a revisions file until
+ * when it goes. Any Parquet reader shows them, and a sink needs nothing else to know what it holds.
  */
 import {
   Capture,
+  datasetOf,
   Instant,
+  type Revision,
+  type Row,
   type SinkError,
   sinkError,
   type Table,
-  type UsageRow,
   UsageMonth,
-  datasetOf,
+  type UsageRow,
   usageTables,
 } from "@segmeter/domain";
 import * as Option from "effect/Option";
+import { checksumOf } from "./Checksum.ts";
 import type { TableFile } from "./ParquetLayout.ts";
 
 export type Metadata = Readonly<Record<string, string>>;
@@ -27,20 +30,42 @@ export interface CaptureFooter {
   readonly periodEnd: Instant.EpochMicros;
 }
 
-/** Of the layout of columns and footers; a file with another is not read. */
-const schemaVersion = "1";
+/** Of the layout of columns and footers, as it is written. Version 1 had neither checksums nor revisions; it is still read. */
+export const schemaVersion = "2";
 
-/** The footer of any file. */
-export const fileMetadata = (table: Table, workspaceId: string, month?: UsageMonth.UsageMonth): Metadata => ({
-  "segmeter.schema_version": schemaVersion,
+const firstVersion = "1";
+
+/** Whether the file was written before footers had checksums. */
+export const isFirstVersion = (metadata: Metadata): boolean => metadata["segmeter.schema_version"] === firstVersion;
+
+/** Whether it is a footer of ours that this version reads. One of a newer version is not for this one to judge. */
+export const isKnownVersion = (metadata: Metadata): boolean =>
+  metadata["segmeter.schema_version"] === schemaVersion || isFirstVersion(metadata);
+
+/** What to do about a file of a version that is not known. */
+export const newerHint = "Use a newer segmeter.";
+
+const identity = (table: Table, workspaceId: string, month: UsageMonth.UsageMonth | undefined): Metadata => ({
   "segmeter.table": table.name,
   "segmeter.workspace_id": workspaceId,
   ...(month === undefined ? {} : { "segmeter.usage_month": UsageMonth.toPeriod(month) }),
 });
 
+/** The footer of any file. Throws a `TypeError` for a value of another type than its column's. */
+export const fileMetadata = (
+  table: Table,
+  { month, workspaceId }: Pick<TableFile, "month" | "workspaceId">,
+  rows: ReadonlyArray<Row>,
+): Metadata => ({
+  "segmeter.schema_version": schemaVersion,
+  ...identity(table, workspaceId, month),
+  "segmeter.rows": String(rows.length),
+  "segmeter.checksum": checksumOf(table, rows),
+});
+
 /** The footer of a usage file: instants as ISO-8601 in UTC with up to six fraction digits, warnings as a JSON array. */
 export const captureMetadata = ({ capture, rows }: Capture.CapturedPartition): Metadata => {
-  const { dataset, month, workspaceId } = capture.partition;
+  const { dataset, month } = capture.partition;
   const { captured_at, ...row } = Capture.toRow(capture);
   const [start, end] = periodOf(month, rows);
   const fields = {
@@ -50,9 +75,35 @@ export const captureMetadata = ({ capture, rows }: Capture.CapturedPartition): M
     period_end: Instant.format(end),
   };
   return {
-    ...fileMetadata(usageTables[datasetOf(dataset).table], workspaceId, month),
+    ...fileMetadata(usageTables[datasetOf(dataset).table], capture.partition, rows),
     ...Object.fromEntries(Object.entries(fields).map(([name, value]) => [`segmeter.${name}`, String(value)])),
   };
+};
+
+/** The footer of a revisions file: also the instant at which the last of them was superseded. */
+export const revisionsMetadata = (
+  table: Table,
+  of: Pick<TableFile, "month" | "workspaceId">,
+  revisions: ReadonlyArray<Revision>,
+): Metadata => ({
+  ...fileMetadata(table, of, revisions),
+  "segmeter.superseded_until": Instant.format(supersededUntil(revisions)),
+});
+
+/** When the last of the revisions was superseded; 0 without any. */
+export const supersededUntil = (revisions: ReadonlyArray<Revision>): Instant.EpochMicros =>
+  revisions.reduce((latest, { superseded_at }) => Math.max(latest, superseded_at), 0);
+
+/** Reads that instant from a footer back; undefined when it does not say. */
+export const parseSupersededUntil = (metadata: Metadata): Instant.EpochMicros | undefined =>
+  Option.getOrUndefined(Instant.parse(metadata["segmeter.superseded_until"] ?? ""));
+
+/** What shows that the rows are not those that the footer was written for; undefined when nothing does. */
+export const alteration = (metadata: Metadata, table: Table, rows: ReadonlyArray<Row>): string | undefined => {
+  if (isFirstVersion(metadata)) return undefined;
+  const checksum = metadata["segmeter.checksum"];
+  if (checksum === undefined) return "has no checksum in its footer";
+  return checksumOf(table, rows) === checksum ? undefined : "has other rows than were written: their checksum differs";
 };
 
 const periodOf = (
@@ -76,10 +127,10 @@ export const foreignness = (metadata: Metadata, table: Table, file: TableFile): 
     sinkError(`read ${file.path}`, "Foreign", `${file.path} ${what}.`, hint === undefined ? {} : { hint });
   const version = metadata["segmeter.schema_version"];
   if (version === undefined) return foreign("was not written by segmeter");
-  if (version !== schemaVersion) {
-    return foreign(`has schema version ${version}; this segmeter knows ${schemaVersion}`, "Use a newer segmeter.");
+  if (!isKnownVersion(metadata)) {
+    return foreign(`has schema version ${version}; this segmeter knows ${schemaVersion}`, newerHint);
   }
-  const expected = fileMetadata(table, file.workspaceId, file.month);
+  const expected = identity(table, file.workspaceId, file.month);
   const astray = Object.keys(expected).find((key) => metadata[key] !== expected[key]);
   if (astray === undefined) return undefined;
   return foreign(`belongs elsewhere: its footer says ${astray} = ${metadata[astray]}`, "Put it back where it was.");

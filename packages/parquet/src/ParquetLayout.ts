@@ -23,7 +23,7 @@ export const fileName = "data.parquet";
 
 export const parquetDirectory = (dataDir: string): string => join(dataDir, "parquet");
 
-const tableDirectory = (dataDir: string, table: Table): string => join(parquetDirectory(dataDir), table.name);
+export const tableDirectory = (dataDir: string, table: Table): string => join(parquetDirectory(dataDir), table.name);
 
 /** Values that readers of Hive partitions take for SQL's null, unless something in them is encoded. */
 const nullWords = /^(?:null|__HIVE_DEFAULT_PARTITION__)$/i;
@@ -84,10 +84,20 @@ export const listBelow = (directory: string): Effect.Effect<ReadonlyArray<string
     [],
   );
 
+/** Whether files of the table may lie below a directory of this name, relative to the table's. */
+export const isOnTheWay = (table: Table, name: string): boolean => {
+  const month = table.partitioning === "workspace-month" ? "/usage_month=2024-01-01" : "";
+  const steps = name.replaceAll(sep, "/").split("/");
+  // A month of no matter which completes the path.
+  const path = steps.length === 1 ? `${name}${month}` : steps.join("/");
+  return Option.isSome(parseFile("", table, `${path}/${fileName}`));
+};
+
 const byMonth = /^workspace_id=([^/]+)\/usage_month=([^/]+)\/data\.parquet$/;
 const byWorkspace = /^workspace_id=([^/]+)\/data\.parquet$/;
 
-const parseFile = (root: string, table: Table, name: string): Option.Option<TableFile> =>
+/** The file of a table by its path relative to the table's directory; none for what cannot be one. */
+export const parseFile = (root: string, table: Table, name: string): Option.Option<TableFile> =>
   Option.gen(function* () {
     const monthly = table.partitioning === "workspace-month";
     const [, id, period] = yield* Option.fromNullishOr(

@@ -5,10 +5,14 @@
  * without that capture, so reading adds what the footers say, and the next write stores it.
  */
 import {
+  Books,
   bookTables,
   Capture,
   type CaptureRow,
+  datasetOf,
   type Encoder,
+  type Partition,
+  type Row,
   type SinkError,
   sinkError,
   type Table,
@@ -18,7 +22,8 @@ import {
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import type * as Scope from "effect/Scope";
-import { orMissing } from "./Attempt.ts";
+import { orMissing, orUnreadable } from "./Attempt.ts";
+import { sameRows } from "./Checksum.ts";
 import { type StagedFile, stageFile } from "./ParquetFile.ts";
 import { fileMetadata } from "./ParquetFooter.ts";
 import { fileOf, filesOf, type TableFile } from "./ParquetLayout.ts";
@@ -40,12 +45,16 @@ export const heldCaptures = Effect.fn("ParquetLedger.heldCaptures")(function* (d
   return footers.map(({ capture }) => capture);
 });
 
-/** The same of one month, found without listing a directory. */
-const heldOfMonth = Effect.fnUntraced(function* (dataDir: string, workspaceId: string, month: UsageMonth.UsageMonth) {
+/**
+ * The same of one month, found without listing a directory. A file that cannot be read is passed over, unless it is the one that
+ * `strictly` names: what is wrong with one dataset must not keep the others from being captured.
+ */
+const heldOfMonth = Effect.fnUntraced(function* (dataDir: string, { month, strictly, workspaceId }: MonthOfLedger) {
   const footers = yield* Effect.forEach(tables, (usage) =>
-    Effect.flatMap(fileOf(dataDir, usage, workspaceId, month), (path) =>
-      orMissing(readCapture(usage, { path, workspaceId, month }), undefined),
-    ),
+    Effect.flatMap(fileOf(dataDir, usage, workspaceId, month), (path) => {
+      const footer = orMissing(readCapture(usage, { path, workspaceId, month }), undefined);
+      return usage === strictly ? footer : orUnreadable(footer, undefined);
+    }),
   );
   return footers.flatMap((footer) => (footer === undefined ? [] : [footer.capture]));
 });
@@ -54,48 +63,66 @@ const heldOfMonth = Effect.fnUntraced(function* (dataDir: string, workspaceId: s
 export const readLedger = Effect.fn("ParquetLedger.readLedger")(function* (dataDir: string, workspaceId?: string) {
   const files = yield* filesOf(dataDir, table, workspaceId);
   const entries = yield* Effect.forEach(files, readEntries, { concurrency });
-  return merge([...entries.flat(), ...(yield* heldCaptures(dataDir, workspaceId))]);
+  return Books.mergeCaptures(entries.flat(), yield* heldCaptures(dataDir, workspaceId));
 });
 
+export interface MonthOfLedger {
+  readonly workspaceId: string;
+  readonly month: UsageMonth.UsageMonth;
+  /** The usage table whose file of the month has to be readable. */
+  readonly strictly?: Table;
+}
+
 /**
- * Writes the ledger file of the capture's month anew, with the capture, and stages it. Call it one at a time for each file.
+ * Writes the ledger file of a month anew, with the captures, and stages it. Call it one at a time for each file.
+ * Undefined: the file says all that already.
  */
 export const stageLedger = Effect.fn("ParquetLedger.stageLedger")(function* (
   dataDir: string,
   encoder: Encoder,
-  capture: Capture.Capture,
-): Effect.fn.Return<StagedFile, SinkError, Scope.Scope> {
-  const { month, workspaceId } = capture.partition;
-  const path = yield* ledgerFile(dataDir, capture);
-  const entries = yield* orMissing(readEntries({ path, workspaceId, month }), []);
-  const held = yield* heldOfMonth(dataDir, workspaceId, month);
-  const rows = merge([...entries, ...held, capture]).map(Capture.toRow);
-  return yield* stageFile(encoder, { table, rows, metadata: fileMetadata(table, workspaceId, month), path });
+  of: MonthOfLedger,
+  captures: ReadonlyArray<Capture.Capture>,
+): Effect.fn.Return<StagedFile | undefined, SinkError, Scope.Scope> {
+  const file = yield* ledgerFile(dataDir, of);
+  const entries = yield* orMissing(readEntries(file), undefined);
+  const held = yield* heldOfMonth(dataDir, of);
+  // Of two entries with one id the later stands: they are equal unless the capture was made again.
+  const rows = Books.mergeCaptures([...(entries ?? []), ...held], captures).map(Capture.toRow);
+  if (entries !== undefined && sameRows(table, entries.map(Capture.toRow), rows)) return undefined;
+  return yield* stageFile(encoder, { table, rows, metadata: fileMetadata(table, file, rows), path: file.path });
 });
 
-/** Where a capture is recorded. */
-export const ledgerFile = (dataDir: string, { partition }: Capture.Capture): Effect.Effect<string, SinkError> =>
-  fileOf(dataDir, table, partition.workspaceId, partition.month);
+/** What a capture of a partition has to be able to read before its ledger is written. */
+export const ledgerOf = (partition: Partition.Partition): MonthOfLedger => ({
+  ...partition,
+  strictly: usageTables[datasetOf(partition.dataset).table],
+});
 
-const readEntries = Effect.fnUntraced(function* (file: TableFile) {
-  const rows = yield* readRows(table, file);
-  return yield* Effect.forEach(rows, (row) => {
-    const { month, workspaceId } = file;
+/** Where the captures of a month are recorded. */
+export const ledgerFile = (
+  dataDir: string,
+  { month, workspaceId }: Pick<MonthOfLedger, "month" | "workspaceId">,
+): Effect.Effect<TableFile, SinkError> =>
+  Effect.map(fileOf(dataDir, table, workspaceId, month), (path) => ({ path, workspaceId, month }));
+
+/** The entries of one ledger file. */
+export const readEntries = Effect.fnUntraced(function* (file: TableFile) {
+  const entries = parseEntries(file, yield* readRows(table, file));
+  return typeof entries === "string"
+    ? yield* Effect.fail(sinkError(`read ${file.path}`, "Damaged", `${file.path} ${entries}.`))
+    : entries;
+});
+
+/** The rows of a ledger file as captures; a text says what is wrong with the first that is none. */
+export const parseEntries = (
+  { month, workspaceId }: TableFile,
+  rows: ReadonlyArray<Row>,
+): ReadonlyArray<Capture.Capture> | string => {
+  const captures: Array<Capture.Capture> = [];
+  for (const row of rows) {
     const capture = Capture.fromRow(workspaceId, UsageMonth.toPeriod(month!), row as CaptureRow);
-    return Option.isSome(capture)
-      ? Effect.succeed(capture.value)
-      : Effect.fail(
-          sinkError(
-            `read ${file.path}`,
-            "Damaged",
-            `${file.path} has an entry that is no capture: ${row["capture_id"]}.`,
-          ),
-        );
-  });
-});
-
-/** Of two entries with one id the later stands: they are equal unless the capture was made again. */
-const merge = (captures: ReadonlyArray<Capture.Capture>): ReadonlyArray<Capture.Capture> =>
-  [...new Map(captures.map((capture) => [capture.captureId, capture])).values()].toSorted(
-    (a, b) => a.capturedAt - b.capturedAt || (a.captureId < b.captureId ? -1 : 1),
-  );
+    if (Option.isNone(capture)) return `has an entry that is no capture: ${row["capture_id"]}`;
+    captures.push(capture.value);
+  }
+  return captures;
+};

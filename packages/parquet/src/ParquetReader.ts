@@ -1,48 +1,76 @@
 /**
- * Reads files of ours back: footers from their last bytes, rows with every value as it was written.
+ * Reads files of ours back: footers from their last bytes, rows with every value as it was written, which their checksum shows.
  */
 import { type Column, type Row, type SinkError, sinkError, type Table, type Value } from "@segmeter/domain";
 import type * as Effect from "effect/Effect";
 import { type ParquetColumns, withParquet } from "./ParquetColumns.ts";
-import { type CaptureFooter, foreignness, parseCapture } from "./ParquetFooter.ts";
+import { alteration, type CaptureFooter, foreignness, type Metadata, parseCapture } from "./ParquetFooter.ts";
 import type { TableFile } from "./ParquetLayout.ts";
 import type { Decoded } from "./StoredValues.ts";
 
 /**
- * The capture that a usage file holds. Reads at most the last 64 KB.
+ * What the footer says. Reads at most the last 64 KB.
  * Errors: `Foreign` for a file that is not ours or lies in another's place, `Damaged` for one that cannot be read.
+ */
+export const readMetadata = (table: Table, file: TableFile): Effect.Effect<Metadata, SinkError> =>
+  withParquet(file.path, async (opened) => metadataOf(opened, table, file));
+
+/**
+ * The capture that a usage file holds. Reads at most the last 64 KB.
+ * Errors: as {@link readMetadata}.
  */
 export const readCapture = (table: Table, file: TableFile): Effect.Effect<CaptureFooter, SinkError> =>
   withParquet(file.path, async (opened) => captureOf(opened, table, file));
 
 /**
  * The rows of a file, in file order. Memory: the rows, and the columns of one row group.
- * Errors: as {@link readCapture}.
+ * Errors: as {@link readMetadata}; `Damaged` also when the rows are not those that the checksum was made of.
  */
 export const readRows = (table: Table, file: TableFile): Effect.Effect<ReadonlyArray<Row>, SinkError> =>
-  withParquet(file.path, (opened) => rowsOf(opened, table, file));
+  withParquet(file.path, (opened) => committedRows(opened, table, file));
 
-/** Both, of one and the same version of the file. */
+/** Footer and rows, of one and the same version of the file. Errors: as {@link readRows}. */
+export const readFile = (
+  table: Table,
+  file: TableFile,
+): Effect.Effect<{ readonly metadata: Metadata; readonly rows: ReadonlyArray<Row> }, SinkError> =>
+  withParquet(file.path, async (opened) => ({
+    metadata: metadataOf(opened, table, file),
+    rows: await committedRows(opened, table, file),
+  }));
+
+/** Capture and rows, of one and the same version of the file. Errors: as {@link readRows}. */
 export const readCaptured = (
   table: Table,
   file: TableFile,
 ): Effect.Effect<CaptureFooter & { readonly rows: ReadonlyArray<Row> }, SinkError> =>
   withParquet(file.path, async (opened) => ({
     ...captureOf(opened, table, file),
-    rows: await rowsOf(opened, table, file),
+    rows: await committedRows(opened, table, file),
   }));
 
-const captureOf = (opened: ParquetColumns, table: Table, file: TableFile): CaptureFooter => {
-  const foreign = foreignness(opened.metadata, table, file);
+const metadataOf = ({ metadata }: ParquetColumns, table: Table, file: TableFile): Metadata => {
+  const foreign = foreignness(metadata, table, file);
   if (foreign !== undefined) throw foreign;
-  const footer = parseCapture(opened.metadata);
+  return metadata;
+};
+
+const captureOf = (opened: ParquetColumns, table: Table, file: TableFile): CaptureFooter => {
+  const footer = parseCapture(metadataOf(opened, table, file));
   if (footer === undefined) throw damaged(file, "has a footer that names no capture");
   return footer;
 };
 
-const rowsOf = async (opened: ParquetColumns, table: Table, file: TableFile): Promise<ReadonlyArray<Row>> => {
-  const foreign = foreignness(opened.metadata, table, file);
-  if (foreign !== undefined) throw foreign;
+const committedRows = async (opened: ParquetColumns, table: Table, file: TableFile): Promise<ReadonlyArray<Row>> => {
+  const metadata = metadataOf(opened, table, file);
+  const rows = await rowsOf(opened, table, file);
+  const altered = alteration(metadata, table, rows);
+  if (altered !== undefined) throw damaged(file, altered);
+  return rows;
+};
+
+/** The rows as they are, whatever the footer says. Throws a `SinkError` (`Damaged`) for rows that are not of the table. */
+export const rowsOf = async (opened: ParquetColumns, table: Table, file: TableFile): Promise<ReadonlyArray<Row>> => {
   const types = new Map(opened.columns.map(({ name, type }) => [name, type]));
   const odd = table.columns.find(({ name, type }) => types.get(name) !== type);
   if (odd !== undefined) throw damaged(file, `has no column ${odd.name} of type ${odd.type}`);

@@ -1,39 +1,33 @@
 /**
- * The Parquet sink: one file for each partition, and the sink's whole state in those files. See `ParquetLayout` for where they
- * lie, and `ParquetFile` for how each takes the place of the one before.
+ * The Parquet sink: one file for each partition, one for its revisions, and the sink's whole state in those files. See
+ * `ParquetLayout` for where they lie, and `ParquetFile` for how each takes the place of the one before.
  *
- * The usage file is the commit point of `replace`. Its ledger file is written and checked before that, and put in place after
- * it; a process killed between the two loses nothing, since the usage file's footer names the capture too.
+ * The usage file is the commit point of `replace`. The other files are written and checked before that. The revisions are put in
+ * place just before it, and pending until it is there; the ledger after it: a process killed between the two loses nothing, since
+ * the usage file's footer names the capture too.
  */
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import {
-  bookTables,
-  type Capture,
-  datasetOf,
+  Capture,
   type Encoder,
-  Name,
   type Partition,
-  type Row,
-  Run,
-  type RunRow,
   type Sink,
   type SinkError,
   sinkError,
-  type SourceRow,
-  type Table,
   type UsageRow,
-  usageTables,
-  type WorkspaceRow,
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
-import * as Semaphore from "effect/Semaphore";
 import { attempt, during, orMissing } from "./Attempt.ts";
-import { makeDirectory, publishFile, stageFile } from "./ParquetFile.ts";
-import { captureMetadata, fileMetadata } from "./ParquetFooter.ts";
-import { fileOf, parquetDirectory } from "./ParquetLayout.ts";
-import { heldCaptures, ledgerFile, readLedger, stageLedger } from "./ParquetLedger.ts";
-import { readCaptured, readRows } from "./ParquetReader.ts";
+import { makeLocks } from "./Locks.ts";
+import { makeParquetBooks } from "./ParquetBooks.ts";
+import { makeDirectory, stageFile } from "./ParquetFile.ts";
+import { captureMetadata } from "./ParquetFooter.ts";
+import { inspectFiles } from "./ParquetInspection.ts";
+import { parquetDirectory } from "./ParquetLayout.ts";
+import { heldCaptures, ledgerFile, ledgerOf, readLedger, stageLedger } from "./ParquetLedger.ts";
+import { readCaptured } from "./ParquetReader.ts";
+import { heldCapture, readRevisions, revisionsFile, stageRevisions, standing, usageFile } from "./ParquetRevisions.ts";
 
 export interface ParquetSinkOptions {
   /** Made when it is missing, for this user alone. */
@@ -51,64 +45,59 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
 }: ParquetSinkOptions): Effect.fn.Return<Sink, SinkError> {
   yield* openDirectory(dataDir);
   const oneAtATime = makeLocks();
+  const { addBooks, books, enter, saveNames, saveRun, workspaceIds } = makeParquetBooks(dataDir, encoder, oneAtATime);
 
-  const replace = Effect.fn("ParquetSink.replace")(function* (captured: Capture.CapturedPartition) {
+  /** One at a time for each month of a workspace: they share a ledger file. */
+  const inTurn = <A>(partition: Partition.Partition, effect: Effect.Effect<A, SinkError>) =>
+    Effect.flatMap(ledgerFile(dataDir, partition), ({ path }) => oneAtATime(path, effect));
+
+  const replace = Effect.fn("ParquetSink.replace")(function* (
+    captured: Capture.CapturedPartition,
+    superseded: Capture.Superseded,
+  ) {
     const { capture, rows } = captured;
-    const table = tableOf(capture.partition);
-    const path = yield* partitionFile(dataDir, capture.partition);
-    const data = yield* stageFile(encoder, { table, rows, metadata: captureMetadata(captured), path });
+    const { partition } = capture;
+    const { file, table } = yield* usageFile(dataDir, partition);
+    const metadata = yield* captureMetadataOf(captured);
+    const data = yield* stageFile(encoder, { table, rows, metadata, path: file.path });
     const commit = Effect.gen(function* () {
-      const ledger = yield* stageLedger(dataDir, encoder, capture);
+      const revisions = yield* stageRevisions(dataDir, encoder, capture, superseded);
+      const entries = [...superseded.captures, capture];
+      const ledger = yield* stageLedger(dataDir, encoder, ledgerOf(partition), entries);
       // Once the data is in place the capture stands, and the ledger is merely behind: no failure of the replace.
-      yield* Effect.uninterruptible(Effect.andThen(data.commit, Effect.ignore(ledger.commit)));
+      const entered = Effect.ignore(ledger?.commit ?? Effect.void);
+      yield* Effect.uninterruptible(Effect.andThen(revisions.commitWith(data.commit), entered));
     });
-    yield* oneAtATime(yield* ledgerFile(dataDir, capture), commit);
+    yield* inTurn(partition, Effect.scoped(commit));
   }, Effect.scoped);
 
-  const record = Effect.fn("ParquetSink.record")(function* (capture: Capture.Capture) {
-    const staged = Effect.flatMap(stageLedger(dataDir, encoder, capture), (ledger) => ledger.commit);
-    yield* oneAtATime(yield* ledgerFile(dataDir, capture), Effect.scoped(staged));
-  });
-
   const read = Effect.fn("ParquetSink.read")(function* (partition: Partition.Partition) {
-    const path = yield* partitionFile(dataDir, partition);
-    const { capture, rows } = yield* readCaptured(tableOf(partition), { path, ...partition });
+    const { file, table } = yield* usageFile(dataDir, partition);
+    const { capture, rows } = yield* readCaptured(table, file);
     return { capture, rows: rows as ReadonlyArray<UsageRow> };
   });
 
-  /** Reads the rows of a small table kept by workspace, changes them, and writes them anew. */
-  const rewrite = Effect.fn("ParquetSink.rewrite")(function* <R extends Row>(
-    table: Table,
-    workspaceId: string,
-    change: (held: ReadonlyArray<R>) => ReadonlyArray<R>,
-  ) {
-    const path = yield* fileOf(dataDir, table, workspaceId);
-    const rewritten = Effect.gen(function* () {
-      const held = yield* orMissing(readRows(table, { path, workspaceId, month: undefined }), []);
-      const rows = change(held as ReadonlyArray<R>);
-      yield* publishFile(encoder, { table, rows, metadata: fileMetadata(table, workspaceId), path });
-    });
-    yield* oneAtATime(path, rewritten);
+  const revisions = Effect.fn("ParquetSink.revisions")(function* (partition: Partition.Partition) {
+    const found = yield* readRevisions(yield* revisionsFile(dataDir, partition));
+    return found === undefined ? [] : standing(found, yield* heldCapture(dataDir, partition));
   });
 
   return {
     name: "parquet",
     held: (workspaceId) => heldCaptures(dataDir, workspaceId).pipe(during(`list what is held of ${workspaceId}`)),
     read: (partition) => orMissing(read(partition), undefined).pipe(during(`read ${labelOf(partition)}`)),
-    replace: (captured) => replace(captured).pipe(during(`replace ${labelOf(captured.capture.partition)}`)),
-    record: (capture) => record(capture).pipe(during(`record ${labelOf(capture.partition)}`)),
+    revisions: (partition) =>
+      inTurn(partition, revisions(partition)).pipe(during(`read the revisions of ${labelOf(partition)}`)),
+    replace: (captured, superseded = Capture.nothingSuperseded) =>
+      replace(captured, superseded).pipe(during(`replace ${labelOf(captured.capture.partition)}`)),
+    record: (capture) => enter(capture.partition, [capture]).pipe(during(`record ${labelOf(capture.partition)}`)),
     captures: (workspaceId) => readLedger(dataDir, workspaceId).pipe(during("read the ledger")),
-    saveNames: (names) => {
-      const { id } = names.workspace;
-      const workspace = rewrite<WorkspaceRow>(bookTables.workspaces, id, ([held]) => [Name.workspaceRow(names, held)]);
-      const sources = rewrite<SourceRow>(bookTables.sources, id, (held) => Name.sourceRows(names, held));
-      return Effect.andThen(workspace, sources).pipe(during(`save the names of ${id}`));
-    },
-    saveRun: (run) =>
-      rewrite<RunRow>(bookTables.runs, run.workspaceId, (held) => [
-        ...held.filter((row) => row.run_id !== run.runId),
-        Run.toRow(run),
-      ]).pipe(during(`save the run ${run.runId}`)),
+    saveNames: (names) => saveNames(names).pipe(during(`save the names of ${names.workspace.id}`)),
+    saveRun: (run) => saveRun(run).pipe(during(`save the run ${run.runId}`)),
+    workspaceIds: workspaceIds.pipe(during("list the workspaces")),
+    books: (workspaceId) => books(workspaceId).pipe(during(`read the books of ${workspaceId}`)),
+    addBooks: (workspaceId, given) => addBooks(workspaceId, given).pipe(during(`add to the books of ${workspaceId}`)),
+    inspect: inspectFiles(dataDir, encoder).pipe(during(`inspect ${parquetDirectory(dataDir)}`)),
   };
 });
 
@@ -133,19 +122,11 @@ const statOf = (operation: string, path: string) =>
     undefined,
   );
 
-const tableOf = ({ dataset }: Partition.Partition): Table => usageTables[datasetOf(dataset).table];
-
-const partitionFile = (dataDir: string, partition: Partition.Partition): Effect.Effect<string, SinkError> =>
-  fileOf(dataDir, tableOf(partition), partition.workspaceId, partition.month);
-
 const labelOf = ({ dataset, month }: Partition.Partition): string => `${dataset} ${month}`;
 
-/** One effect at a time for each file, so that of two that rewrite it none loses what the other added. */
-const makeLocks = () => {
-  const locks = new Map<string, Semaphore.Semaphore>();
-  return <A, E, R>(path: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const lock = locks.get(path) ?? Semaphore.makeUnsafe(1);
-    locks.set(path, lock);
-    return lock.withPermits(1)(effect);
-  };
-};
+/** The checksum is taken before the encoder holds each value against its column, and so meets what is of another type first. */
+const captureMetadataOf = (captured: Capture.CapturedPartition) =>
+  Effect.try({
+    try: () => captureMetadata(captured),
+    catch: (cause) => sinkError("write rows", "Unrepresentable", `A value is not of its column's type: ${cause}.`),
+  });

@@ -1,14 +1,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
-import { type Capture, Instant, type Table, usageTables, UsageMonth } from "@segmeter/domain";
+import { type Capture, Instant, type SinkError, type Table, usageTables, UsageMonth } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
+import { checksumOf } from "../src/Checksum.ts";
 import { captureMetadata, fileMetadata } from "../src/ParquetFooter.ts";
 import { publishFile } from "../src/ParquetFile.ts";
 import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
 import { fileOf, type TableFile } from "../src/ParquetLayout.ts";
-import { readCapture, readCaptured, readRows } from "../src/ParquetReader.ts";
+import { readCapture, readCaptured, readFile, readRows } from "../src/ParquetReader.ts";
 import { mtuRow, mtuTable, query, temporaryDirectory } from "./Setting.ts";
 
 const month = Option.getOrThrow(UsageMonth.parse("2024-01"));
@@ -74,7 +75,8 @@ describe("a file of ours", () => {
       const sql = `SELECT decode(key) AS key, decode(value) AS value FROM parquet_kv_metadata('${path}')`;
       const pairs = yield* Effect.promise(() => query(sql));
       assert.deepStrictEqual(Object.fromEntries(pairs.map(({ key, value }) => [key, value])), {
-        "segmeter.schema_version": "1",
+        "segmeter.schema_version": "2",
+        "segmeter.checksum": checksumOf(mtuTable, rows),
         "segmeter.table": "source_mtu_daily",
         "segmeter.workspace_id": "w 1",
         "segmeter.usage_month": "2024-01-01",
@@ -172,12 +174,40 @@ describe("damaged", () => {
     );
   }
 
+  const unproven: Record<string, readonly [detail: RegExp, metadata: Record<string, string>]> = {
+    "rows that are not those of its checksum": [
+      /other rows than were written/,
+      { "segmeter.checksum": checksumOf(mtuTable, rows.slice(1)) },
+    ],
+    "no checksum at all": [/no checksum/, {}],
+  };
+  for (const [title, [detail, metadata]] of Object.entries(unproven)) {
+    it.effect(`a file with ${title}; its footer can be read all the same`, () =>
+      Effect.gen(function* () {
+        const file = yield* place();
+        const { "segmeter.checksum": _, ...footer } = captureMetadata({ capture, rows });
+        const request = { table: mtuTable, rows, metadata: { ...footer, ...metadata }, path: file.path };
+        yield* publishFile(parquetJsEncoder, request);
+        for (const read of [readRows, readCaptured, readFile]) {
+          const error = yield* Effect.flip(read(mtuTable, file) as Effect.Effect<unknown, SinkError>);
+          assert.strictEqual(error.reason, "Damaged");
+          assert.match(error.detail, detail);
+          assert.include(error.hint, "segmeter verify --repair");
+        }
+        assert.deepStrictEqual((yield* readCapture(mtuTable, file)).capture, capture);
+        const first = { ...request, metadata: { ...request.metadata, "segmeter.schema_version": "1" } };
+        yield* publishFile(parquetJsEncoder, first);
+        assert.deepStrictEqual(yield* readRows(mtuTable, file), rows, "version 1 had none");
+      }),
+    );
+  }
+
   it.effect("a file without a column of the table", () =>
     Effect.gen(function* () {
       const file = yield* place();
       const table = { ...mtuTable, columns: mtuTable.columns.filter(({ name }) => name !== "day") };
       const less = rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => name !== "day")));
-      const metadata = fileMetadata(mtuTable, "w 1", month);
+      const metadata = fileMetadata(mtuTable, file, less);
       yield* publishFile(parquetJsEncoder, { table, rows: less, metadata, path: file.path });
       const error = yield* Effect.flip(readRows(mtuTable, file));
       assert.strictEqual(error.reason, "Damaged");
@@ -221,7 +251,7 @@ describe("foreign", () => {
   );
 
   const elsewhere: Record<string, string> = {
-    "segmeter.schema_version": "2",
+    "segmeter.schema_version": "3",
     "segmeter.table": "workspace_mtu_daily",
     "segmeter.workspace_id": "w 2",
     "segmeter.usage_month": "2024-02-01",

@@ -1,66 +1,16 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
-import {
-  bookTables,
-  type Capture,
-  type DatasetName,
-  datasetOf,
-  type Encoder,
-  UsageMonth,
-  type UsageRow,
-  usageTables,
-} from "@segmeter/domain";
+import { bookTables, type Capture, datasetOf, type Encoder, UsageMonth, usageTables } from "@segmeter/domain";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
-import * as Option from "effect/Option";
 import { captureMetadata } from "../src/ParquetFooter.ts";
 import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
 import { fileOf } from "../src/ParquetLayout.ts";
 import { openParquetSink } from "../src/ParquetSink.ts";
-import { mtuRow, mtuTable, temporaryDirectory } from "./Setting.ts";
-
-const january = Option.getOrThrow(UsageMonth.parse("2024-01"));
-const workspaceId = "w";
-
-const captured = (id: number, days = 5, dataset: DatasetName = "source-mtu"): Capture.CapturedPartition => {
-  const rows = Array.from({ length: days }, (_, index): UsageRow => {
-    const { source_id, ...row } = mtuRow(index);
-    return dataset === "source-mtu" ? { ...row, source_id } : row;
-  });
-  const partition = { workspaceId, dataset, month: january };
-  const capture: Capture.Capture = {
-    captureId: `capture-${id}`,
-    runId: "run-1",
-    partition,
-    state: "open",
-    outcome: "captured",
-    rows: rows.length,
-    pages: 1,
-    requests: 1,
-    retries: 0,
-    warnings: [],
-    capturedAt: 1_706_745_600_000_000 + id,
-  };
-  return { capture, rows };
-};
-
-const opened = Effect.fn("opened")(function* (encoder: Encoder = parquetJsEncoder) {
-  const dataDir = join(yield* temporaryDirectory, "data");
-  const sink = yield* openParquetSink({ dataDir, encoder });
-  const ledger = yield* fileOf(dataDir, bookTables.captures, workspaceId, january);
-  const data = yield* fileOf(dataDir, mtuTable, workspaceId, january);
-  return { dataDir, sink, ledger, data };
-});
-
-/** Everything below a directory, by name and content. */
-const contents = (directory: string): Record<string, string> =>
-  Object.fromEntries(
-    readdirSync(directory, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map(({ name, parentPath }) => [join(parentPath, name), readFileSync(join(parentPath, name), "latin1")]),
-  );
+import { mtuTable, temporaryDirectory } from "./Setting.ts";
+import { captured, contents, january, opened, workspaceId } from "./SinkSetting.ts";
 
 describe("opening", () => {
   it.effect("makes the directory, for this user alone", () =>
@@ -265,7 +215,7 @@ describe("a damaged or foreign file", () => {
       const error = yield* Effect.flip(sink.replace(captured(2)));
       assert.strictEqual(error.reason, "Damaged");
       assert.include(error.detail, data);
-      assert.include(error.hint, "delete it");
+      assert.include(error.hint, "segmeter verify --repair");
       assert.strictEqual(statSync(data).size, 0);
       rmSync(data);
       yield* sink.replace(captured(2));

@@ -4,6 +4,7 @@
 import type { Capture, Partition } from "@segmeter/domain";
 import type { FlowEvent } from "@segmeter/flow";
 import type { CaptureRunResult } from "../CaptureRun.ts";
+import { restatedFields } from "./RestatementWords.ts";
 
 const place = ({ dataset, month, workspaceId }: Partition.Partition) => ({ workspaceId, dataset, usageMonth: month });
 
@@ -41,6 +42,10 @@ export const lineOf = (event: FlowEvent): object | undefined => {
       return { event: "partition-failed", ...captureFields(event.capture), message: event.message };
     case "NamesUnread":
       return { event: "names-unread", message: event.message };
+    case "UnknownFieldsSeen":
+      return { event: "unknown-fields-seen", fields: event.fields };
+    case "FiguresRestated":
+      return { event: "figures-restated", ...restatedFields(event.restatement) };
   }
 };
 

@@ -13,17 +13,22 @@ import { backfill } from "./BackfillCommand.ts";
 import { doctor } from "./DoctorCommand.ts";
 import { type CommandError, exitCodeOf, exitCodes } from "./ExitCode.ts";
 import { isReaderGone } from "./Output.ts";
+import { nightly } from "./NightlyCommand.ts";
 import { query } from "./QueryCommand.ts";
+import { rebuild } from "./RebuildCommand.ts";
+import { rejects } from "./RejectsCommand.ts";
 import { simulate } from "./SimulateCommand.ts";
 import { status } from "./StatusCommand.ts";
+import { verify } from "./VerifyCommand.ts";
 
 const segmeter = Command.make("segmeter").pipe(
   Command.withDescription(
     "Keeps the usage that Twilio Segment bills by: every daily figure, as Parquet and in DuckDB, on your own machine.",
   ),
-  Command.withSubcommands([backfill, status, query, doctor, simulate]),
+  Command.withSubcommands([backfill, nightly, status, query, rejects, verify, rebuild, doctor, simulate]),
   Command.withExamples([
     { command: "segmeter backfill --from 2024-01 --to 2024-12", description: "Capture a year" },
+    { command: "segmeter nightly", description: "Capture what is open, from a scheduler" },
     { command: 'segmeter query "SELECT * FROM workspace_mtu_monthly"', description: "Ask DuckDB" },
   ]),
 );

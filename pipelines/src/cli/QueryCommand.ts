@@ -1,6 +1,7 @@
 /**
  * `segmeter query`: one SELECT over what was captured, read-only.
  */
+import { Instant } from "@segmeter/domain";
 import type { Query, QueryError, QueryResult, QueryValue } from "@segmeter/duckdb";
 import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
@@ -14,11 +15,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { readSchemaVersion } from "../SchemaVersion.ts";
 import { sinkNames } from "../Sinks.ts";
 import * as Flags from "./Flags.ts";
 import { write } from "./Output.ts";
 import { renderTable } from "./Table.ts";
-import { usageError } from "./UsageError.ts";
+import { type UsageError, usageError } from "./UsageError.ts";
 
 const formats = ["table", "json", "ndjson", "csv", "parquet"] as const;
 
@@ -37,9 +39,16 @@ export const query = Command.make(
       Flag.withDescription("What to read (default: DuckDB if it can be read, else the Parquet files)"),
       Flag.optional,
     ),
+    asOf: Flag.String("as-of").pipe(
+      Flag.withMetavar("INSTANT"),
+      Flag.withDescription(
+        "Show the figures as they were known then: a date (its midnight) or a date-time, ISO-8601, in UTC unless it says otherwise",
+      ),
+      Flag.optional,
+    ),
     dataDir: Flags.dataDir,
   },
-  Effect.fn("query")(function* ({ dataDir, format, sink, sql }) {
+  Effect.fn("query")(function* ({ asOf: asOfText, dataDir, format, sink, sql }) {
     if (format === "parquet" && process.stdout.isTTY) {
       return yield* usageError("Parquet is nothing for a terminal.", "Redirect it to a file: > result.parquet");
     }
@@ -49,10 +58,16 @@ export const query = Command.make(
         "Name it with --data-dir, or make one: segmeter backfill.",
       );
     }
+    const asOf = yield* instantOf(asOfText);
+    yield* readSchemaVersion(dataDir);
     const { openQuery, toJson } = yield* Effect.promise(() => import("@segmeter/duckdb"));
     yield* Effect.scoped(
       Effect.gen(function* () {
-        const opened = yield* openQuery({ dataDir, from: Option.getOrElse(sink, () => "auto" as const) });
+        const opened = yield* openQuery({
+          dataDir,
+          from: Option.getOrElse(sink, () => "auto" as const),
+          ...(asOf === undefined ? {} : { asOf }),
+        });
         if (opened.why !== undefined) yield* Console.error(`note: ${opened.why}`);
         if (format === "csv" || format === "parquet") return yield* copy(opened, sql, format);
         const result = yield* opened.run(sql);
@@ -72,6 +87,10 @@ export const query = Command.make(
       description: "MTU by month",
     },
     {
+      command: 'segmeter query --as-of 2024-02-05 "FROM workspace_mtu_monthly"',
+      description: "The same, as it was known then",
+    },
+    {
       command: 'segmeter query --format parquet "FROM source_mtu_monthly" > top.parquet',
       description: "A result as a Parquet file",
     },
@@ -81,6 +100,19 @@ export const query = Command.make(
     },
   ]),
 );
+
+const instantOf = (text: Option.Option<string>): Effect.Effect<Instant.EpochMicros | undefined, UsageError> => {
+  if (Option.isNone(text)) return Effect.succeed(undefined);
+  const instant = Instant.parse(text.value);
+  return Option.isSome(instant)
+    ? Effect.succeed(instant.value)
+    : Effect.fail(
+        usageError(
+          `--as-of ${JSON.stringify(text.value)} is no instant.`,
+          "Write a date such as 2024-02-05, or a date-time such as 2024-02-05T12:00:00Z.",
+        ),
+      );
+};
 
 const textOf = (value: QueryValue, toJson: (value: QueryValue) => string): string =>
   value === null ? "" : typeof value === "string" ? value : toJson(value);

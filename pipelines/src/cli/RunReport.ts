@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { CaptureRunResult } from "../CaptureRun.ts";
 import { finishedLine, lineOf } from "./JsonLines.ts";
+import { sentenceOf } from "./RestatementWords.ts";
 
 export interface RunReport {
   readonly onEvent: (event: FlowEvent) => Effect.Effect<void>;
@@ -26,12 +27,14 @@ const figure = new Intl.NumberFormat("en-US");
 
 /** `throttledMs`: how long the run has waited for the limit so far. */
 export const makeRunReport = (options: {
+  /** Such as `nightly`; begins the line that sums it up. */
+  readonly command: string;
   readonly json: boolean;
   readonly dryRun: boolean;
   readonly throttledMs: Effect.Effect<number>;
 }): Effect.Effect<RunReport, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { dryRun, json } = options;
+    const { command, dryRun, json } = options;
     const startedAt = yield* Clock.currentTimeMillis;
     const spinner = json || dryRun || !process.stderr.isTTY ? undefined : yield* makeSpinner;
     const done = { partitions: 0, of: 0, rows: 0, pages: 0 };
@@ -85,7 +88,7 @@ export const makeRunReport = (options: {
           spinner?.stop();
           const elapsed = (yield* Clock.currentTimeMillis) - startedAt;
           if (json) out(JSON.stringify(finishedLine(result)));
-          if (!dryRun) (json ? err : out)(summaryOf(result, elapsed));
+          if (!dryRun) (json ? err : out)(`${command}: ${summaryOf(result, elapsed)}`);
         }),
     };
   });
@@ -109,23 +112,31 @@ const wordsOf = (event: FlowEvent): ReadonlyArray<string> => {
     case "PartitionFailed":
       return [`failed: ${Partition.label(event.capture.partition)}: ${event.message}`];
     case "PartitionCaptured":
-      return event.capture.warnings.map(
-        ({ gate, message }) => `warning: ${Partition.label(event.capture.partition)}: ${gate}: ${message}`,
-      );
+      return event.capture.warnings
+        .filter(({ gate }) => gate !== "unknown-field")
+        .map(({ gate, message }) => `warning: ${Partition.label(event.capture.partition)}: ${gate}: ${message}`);
     case "NamesUnread":
       return [`warning: the names of the sources could not be read: ${event.message}`];
+    case "UnknownFieldsSeen":
+      return event.fields.map(
+        ({ datasets, name }) =>
+          `warning: the service sends a field that segmeter does not know: ${name} (${datasets.join(", ")}).`,
+      );
+    case "FiguresRestated":
+      return [sentenceOf(event.restatement)];
     default:
       return [];
   }
 };
 
 const summaryOf = ({ totals }: CaptureRunResult, elapsedMs: number): string => {
-  const { absent, captured, empty, failed, requests, retries, rows, skipped, throttledMs } = totals;
+  const { absent, captured, empty, failed, requests, retries, revisions, rows, skipped, throttledMs } = totals;
   const parts = [
     `${captured} partitions captured (${figure.format(rows)} rows)`,
     ...(empty > 0 ? [`${empty} empty`] : []),
     ...(absent > 0 ? [`${absent} absent`] : []),
     `${skipped} held already`,
+    ...(revisions > 0 ? [`${figure.format(revisions)} rows restated`] : []),
     `${failed} failed`,
   ];
   return `${parts.join(", ")}; ${requests} requests, ${retries} of them retries, in ${seconds(elapsedMs)}, ${seconds(throttledMs)} of it waiting for the rate limit.`;

@@ -43,14 +43,19 @@ export const status = Command.make(
         "Name it with --data-dir, or make one: segmeter backfill.",
       );
     }
-    const { openExistingSinks } = yield* Effect.promise(() => import("../index.ts"));
+    const { holderOf, openExistingSinks } = yield* Effect.promise(() => import("../index.ts"));
+    const holder = yield* holderOf(dataDir);
     // One ledger is enough, and the Parquet files never are in anybody's way.
     const preferred = existsSync(join(dataDir, "parquet")) ? (["parquet"] as const) : (["duckdb"] as const);
     const names = sink.length === 0 ? preferred : sinkNames.filter((name) => sink.includes(name));
     const wanted = dataset.length === 0 ? datasetNames : dataset;
     yield* Effect.scoped(
       Effect.gen(function* () {
-        const sinks = yield* openExistingSinks({ dataDir, names, encoder: "parquetjs" });
+        const { sinks } = yield* openExistingSinks({ dataDir, names, encoder: "parquetjs" });
+        if (holder !== undefined) {
+          const from = sinks.map(({ name }) => name).join(", ");
+          yield* Console.error(`note: ${dataDir} is held by ${holder}; this is what ${from} shows of it now.`);
+        }
         const current = UsageMonth.of(yield* now);
         for (const opened of sinks) {
           const covered = (yield* coverage(opened, current)).filter(({ partition }) =>

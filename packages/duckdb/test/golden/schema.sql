@@ -1,8 +1,10 @@
-CREATE TABLE IF NOT EXISTS internal.held (
+CREATE TABLE IF NOT EXISTS internal.held_captures (
   "workspace_id" VARCHAR NOT NULL,
   "usage_month" DATE NOT NULL,
   "dataset" VARCHAR NOT NULL,
   "capture_id" VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS internal.schema_version (
+  version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS "workspace_mtu_daily" (
   "workspace_id" VARCHAR NOT NULL,
   "usage_month" DATE NOT NULL,
@@ -43,6 +45,50 @@ CREATE TABLE IF NOT EXISTS "source_api_calls_daily" (
   "api_calls" BIGINT NOT NULL,
   "snapshot_at" TIMESTAMP NOT NULL,
   "observed_at" TIMESTAMP NOT NULL);
+CREATE TABLE IF NOT EXISTS "workspace_mtu_daily_revisions" (
+  "workspace_id" VARCHAR NOT NULL,
+  "usage_month" DATE NOT NULL,
+  "day" DATE NOT NULL,
+  "period_start" TIMESTAMP NOT NULL,
+  "period_end" TIMESTAMP NOT NULL,
+  "anonymous" BIGINT NOT NULL,
+  "anonymous_identified" BIGINT NOT NULL,
+  "identified" BIGINT NOT NULL,
+  "never_identified" BIGINT NOT NULL,
+  "snapshot_at" TIMESTAMP NOT NULL,
+  "observed_at" TIMESTAMP NOT NULL,
+  "superseded_at" TIMESTAMP NOT NULL);
+CREATE TABLE IF NOT EXISTS "source_mtu_daily_revisions" (
+  "workspace_id" VARCHAR NOT NULL,
+  "usage_month" DATE NOT NULL,
+  "day" DATE NOT NULL,
+  "source_id" VARCHAR NOT NULL,
+  "period_start" TIMESTAMP NOT NULL,
+  "period_end" TIMESTAMP NOT NULL,
+  "anonymous" BIGINT NOT NULL,
+  "anonymous_identified" BIGINT NOT NULL,
+  "identified" BIGINT NOT NULL,
+  "never_identified" BIGINT NOT NULL,
+  "snapshot_at" TIMESTAMP NOT NULL,
+  "observed_at" TIMESTAMP NOT NULL,
+  "superseded_at" TIMESTAMP NOT NULL);
+CREATE TABLE IF NOT EXISTS "workspace_api_calls_daily_revisions" (
+  "workspace_id" VARCHAR NOT NULL,
+  "usage_month" DATE NOT NULL,
+  "day" DATE NOT NULL,
+  "api_calls" BIGINT NOT NULL,
+  "snapshot_at" TIMESTAMP NOT NULL,
+  "observed_at" TIMESTAMP NOT NULL,
+  "superseded_at" TIMESTAMP NOT NULL);
+CREATE TABLE IF NOT EXISTS "source_api_calls_daily_revisions" (
+  "workspace_id" VARCHAR NOT NULL,
+  "usage_month" DATE NOT NULL,
+  "day" DATE NOT NULL,
+  "source_id" VARCHAR NOT NULL,
+  "api_calls" BIGINT NOT NULL,
+  "snapshot_at" TIMESTAMP NOT NULL,
+  "observed_at" TIMESTAMP NOT NULL,
+  "superseded_at" TIMESTAMP NOT NULL);
 CREATE TABLE IF NOT EXISTS "workspaces" (
   "workspace_id" VARCHAR NOT NULL,
   "id" VARCHAR NOT NULL,

@@ -1,7 +1,7 @@
 /**
  * The key of a usage row within its partition, and the order of rows by it.
  */
-import type { UsageRow } from "@segmeter/domain";
+import type { Revision, UsageRow } from "./Table.ts";
 
 const periodOf = (row: UsageRow): number => ("period_start" in row ? row.period_start : 0);
 
@@ -15,6 +15,9 @@ export const seriesOf = (row: UsageRow): string => `${periodOf(row)}/${sourceOf(
 
 export const byKey = (a: UsageRow, b: UsageRow): number =>
   periodOf(a) - periodOf(b) || a.day - b.day || (sourceOf(a) < sourceOf(b) ? -1 : sourceOf(a) > sourceOf(b) ? 1 : 0);
+
+/** Versions of one key by the moment at which they were observed. */
+export const byVersion = (a: Revision, b: Revision): number => byKey(a, b) || a.observed_at - b.observed_at;
 
 /** Whether two versions of a row say the same; when they were observed does not count. */
 export const sameFigures = (a: UsageRow, b: UsageRow): boolean => {

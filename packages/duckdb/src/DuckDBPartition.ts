@@ -1,0 +1,93 @@
+/**
+ * A partition in a DuckDB database: its rows, and the versions of them that no longer stand. Everything here is part of a
+ * transaction of the caller's.
+ */
+import { type DuckDBConnection, DuckDBTimestampValue } from "@duckdb/node-api";
+import {
+  allColumns,
+  byVersion,
+  type Capture,
+  datasetOf,
+  type Partition,
+  type Revision,
+  revisionTables,
+  type Row,
+  type Table,
+  type UsageRow,
+  usageTables,
+} from "@segmeter/domain";
+import * as Ledger from "./DuckDBLedger.ts";
+import { appendRows } from "./DuckDBRows.ts";
+import { select } from "./DuckDBSession.ts";
+
+export const usageTableOf = ({ dataset }: Partition.Partition): Table => usageTables[datasetOf(dataset).table];
+
+export const revisionTableOf = ({ dataset }: Partition.Partition): Table => revisionTables[datasetOf(dataset).table];
+
+const ofPartition = "workspace_id = $1 AND usage_month = $2";
+
+/** As they were appended, which is key order. */
+export const readRows = async (
+  connection: DuckDBConnection,
+  partition: Partition.Partition,
+): Promise<ReadonlyArray<UsageRow>> => {
+  const { columns, name } = usageTableOf(partition);
+  const from = `FROM ${name} WHERE ${ofPartition} ORDER BY rowid`;
+  const rows = await select(connection, { columns, from, values: Ledger.keyOf(partition) });
+  return rows as unknown as ReadonlyArray<UsageRow>;
+};
+
+/** In the order of `byVersion`. */
+export const readRevisions = async (
+  connection: DuckDBConnection,
+  partition: Partition.Partition,
+): Promise<ReadonlyArray<Revision>> => {
+  const { columns, name } = revisionTableOf(partition);
+  const from = `FROM ${name} WHERE ${ofPartition}`;
+  const rows = await select(connection, { columns, from, values: Ledger.keyOf(partition) });
+  return (rows as unknown as Array<Revision>).sort(byVersion);
+};
+
+export const writeRows = async (
+  connection: DuckDBConnection,
+  partition: Partition.Partition,
+  rows: ReadonlyArray<UsageRow>,
+): Promise<void> => {
+  const table = usageTableOf(partition);
+  await connection.run(`DELETE FROM ${table.name} WHERE ${ofPartition}`, Ledger.keyOf(partition));
+  await append(connection, table, partition, rows as unknown as ReadonlyArray<Row>);
+};
+
+/** Does nothing, and that at no cost, where all revisions stay and none comes. */
+export const writeRevisions = async (
+  connection: DuckDBConnection,
+  partition: Partition.Partition,
+  { revisions, since }: Capture.Superseded,
+): Promise<void> => {
+  const table = revisionTableOf(partition);
+  if (since < Number.MAX_SAFE_INTEGER) {
+    const values = [...Ledger.keyOf(partition), new DuckDBTimestampValue(BigInt(since))];
+    await connection.run(`DELETE FROM ${table.name} WHERE ${ofPartition} AND superseded_at > $3`, values);
+  }
+  if (revisions.length > 0) await append(connection, table, partition, revisions as unknown as ReadonlyArray<Row>);
+};
+
+const append = (
+  connection: DuckDBConnection,
+  table: Table,
+  partition: Partition.Partition,
+  rows: ReadonlyArray<Row>,
+): Promise<void> =>
+  appendRows(connection, { table: table.name, columns: allColumns(table) }, rows, Ledger.constantsOf(partition));
+
+/** The first key that two rows share, in words, or undefined. Memory: the keys. */
+export const findRepeated = (table: Table, rows: ReadonlyArray<UsageRow>): string | undefined => {
+  const columns = table.key.filter((name) => table.columns.some((column) => column.name === name));
+  const seen = new Set<string>();
+  for (const row of rows as unknown as ReadonlyArray<Row>) {
+    const key = columns.map((name) => `${name} ${String(row[name])}`).join(", ");
+    if (seen.has(key)) return key;
+    seen.add(key);
+  }
+  return undefined;
+};

@@ -1,0 +1,159 @@
+/**
+ * Verify: every sink held against itself, and all of them against each other, row for row. Changes nothing.
+ */
+import {
+  Books,
+  type Capture,
+  type Fault,
+  type FaultKind,
+  Instant,
+  Partition,
+  type Sink,
+  type SinkError,
+  type SinkName,
+} from "@segmeter/domain";
+import * as Effect from "effect/Effect";
+import * as Result from "effect/Result";
+import { isEmpty, lackOf } from "./Level.ts";
+
+/**
+ * - `lagging`: one sink holds another capture of a partition, or none
+ * - `differing`: two sinks hold the same capture, and not the same rows, or their books differ
+ */
+export type ProblemKind = FaultKind | "lagging" | "differing";
+
+/** Kinds that are in nobody's way: what is held can be read in spite of them, and they go without a copy. */
+export const sweepable: ReadonlySet<ProblemKind> = new Set(["leftover", "pending"]);
+
+export interface Problem {
+  /** The sinks that it concerns; of a comparison, all. */
+  readonly sinks: ReadonlyArray<SinkName>;
+  readonly kind: ProblemKind;
+  /** The file, or the table and partition. */
+  readonly where: string;
+  /** What is wrong, in a sentence. */
+  readonly detail: string;
+  readonly partition?: Partition.Partition;
+  readonly clear?: Fault["clear"];
+}
+
+export interface Verified {
+  readonly problems: ReadonlyArray<Problem>;
+  /** The captures that each sink holds, at fault or not. */
+  readonly held: ReadonlyMap<SinkName, ReadonlyMap<string, Capture.Capture>>;
+  /** What was looked at, over all sinks. */
+  readonly files: number;
+  readonly partitions: number;
+  readonly rows: number;
+}
+
+/** Memory: one partition of each sink, with its revisions, and the books of a workspace. */
+export const verify = Effect.fn("Flow.verify")(function* (
+  sinks: ReadonlyArray<Sink>,
+): Effect.fn.Return<Verified, SinkError> {
+  const inspections = yield* Effect.forEach(sinks, (sink) =>
+    Effect.map(sink.inspect, (inspection) => ({ sink, ...inspection })),
+  );
+  const own = inspections.flatMap(({ faults }) =>
+    faults.map(({ sink, ...fault }): Problem => ({ sinks: [sink], ...fault })),
+  );
+  const held = new Map(
+    inspections.map(({ held: captures, sink }) => [
+      sink.name,
+      new Map(captures.map((capture) => [Partition.label(capture.partition), capture])),
+    ]),
+  );
+  const partitions = new Map(
+    inspections.flatMap(({ held: captures }) =>
+      captures.map(({ partition }) => [Partition.label(partition), partition] as const),
+    ),
+  );
+  const faulty = new Set(
+    own.flatMap(({ kind, partition }) =>
+      partition === undefined || sweepable.has(kind) ? [] : [Partition.label(partition)],
+    ),
+  );
+  const compared: Array<Problem> = [];
+  if (sinks.length > 1) {
+    for (const [label, partition] of partitions) {
+      if (!faulty.has(label)) compared.push(...(yield* comparePartition(partition, sinks, held)));
+    }
+    const lagging = new Set(compared.map(({ partition }) => Partition.label(partition!)));
+    const isLevel = (partition: Partition.Partition) =>
+      !faulty.has(Partition.label(partition)) && !lagging.has(Partition.label(partition));
+    compared.push(...(yield* compareBooks(sinks, isLevel)));
+  }
+  return {
+    problems: [...own, ...compared],
+    held,
+    files: inspections.reduce((sum, { files }) => sum + files, 0),
+    partitions: partitions.size,
+    rows: inspections.reduce((sum, { rows }) => sum + rows, 0),
+  };
+});
+
+const comparePartition = Effect.fnUntraced(function* (
+  partition: Partition.Partition,
+  sinks: ReadonlyArray<Sink>,
+  held: Verified["held"],
+): Effect.fn.Return<ReadonlyArray<Problem>, SinkError> {
+  const where = Partition.label(partition);
+  const names = sinks.map(({ name }) => name);
+  const captures = names.map((name) => held.get(name)?.get(where));
+  if (new Set(captures.map((capture) => capture?.captureId)).size > 1) {
+    const told = names.map((name, index) => {
+      const capture = captures[index];
+      return `${name} holds ${capture === undefined ? "none" : `that of ${Instant.format(capture.capturedAt)}`}`;
+    });
+    const detail = `The sinks hold different captures: ${told.join(", ")}.`;
+    return [{ sinks: names, kind: "lagging", where, detail, partition }];
+  }
+  const [first, ...others] = yield* Effect.forEach(sinks, (sink) =>
+    Effect.zip(
+      Effect.map(sink.read(partition), (version) => version?.rows ?? []),
+      sink.revisions(partition),
+    ),
+  );
+  const differing = others.flatMap(([rows, revisions]) => [
+    ...differenceIn("rows", first![0], rows),
+    ...differenceIn("revisions", first![1], revisions),
+  ]);
+  return differing.length === 0
+    ? []
+    : [{ sinks: names, kind: "differing", where, detail: `${differing.join(" ")}`, partition }];
+});
+
+type Plain = Readonly<Record<string, unknown>>;
+
+const differenceIn = (what: string, a: ReadonlyArray<object>, b: ReadonlyArray<object>): ReadonlyArray<string> => {
+  if (a.length !== b.length) return [`${a.length} ${what} here, ${b.length} there.`];
+  const odd = a.filter((row, index) => !sameRow(row as Plain, b[index] as Plain));
+  return odd.length === 0 ? [] : [`${odd.length} of ${a.length} ${what} differ.`];
+};
+
+const sameRow = (a: Plain, b: Plain): boolean => Object.keys(a).every((name) => a[name] === b[name]);
+
+/** The books of a workspace that one sink cannot read are at fault already, and not compared. */
+const compareBooks = Effect.fnUntraced(function* (
+  sinks: ReadonlyArray<Sink>,
+  isLevel: (partition: Partition.Partition) => boolean,
+): Effect.fn.Return<ReadonlyArray<Problem>, SinkError> {
+  const ids = new Set((yield* Effect.forEach(sinks, (sink) => sink.workspaceIds)).flat());
+  const problems: Array<Problem> = [];
+  for (const id of ids) {
+    const all = yield* Effect.forEach(sinks, (sink) => Effect.result(sink.books(id)));
+    const books = all.flatMap((one) => (Result.isSuccess(one) ? [one.success] : []));
+    if (books.length < sinks.length) continue;
+    const union = books.reduce(Books.merge, Books.empty);
+    for (const [index, { name }] of sinks.entries()) {
+      const lacks = lackOf(books[index]!, union, ({ partition }) => isLevel(partition));
+      if (isEmpty(lacks)) continue;
+      const counts = Object.entries(lacks as unknown as Record<string, ReadonlyArray<unknown>>)
+        .filter(([, rows]) => rows.length > 0)
+        .map(([table, rows]) => `${rows.length} of ${table}`);
+      const detail = `${name} lacks rows that another sink has, or has others: ${counts.join(", ")}.`;
+      problems.push({ sinks: [name], kind: "differing", where: `the books of workspace ${id}`, detail });
+    }
+  }
+  return problems;
+});

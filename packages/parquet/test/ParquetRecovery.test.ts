@@ -1,0 +1,173 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { assert, describe, it } from "@effect/vitest";
+import type { Capture } from "@segmeter/domain";
+import * as Effect from "effect/Effect";
+import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
+import { recover } from "../src/ParquetRecovery.ts";
+import { keepPrevious } from "../src/PreviousRevisions.ts";
+import { after, capture, contents, partition, revision, revisionsTable, steps, version } from "./SinkSetting.ts";
+
+const nothing = { removed: [], rolledBack: [] };
+
+describe("a process that was killed in the middle of a replace", () => {
+  /** The files before and after a capture that changes revisions, and what lies there from one rename to the next. */
+  const moments = Effect.fn("moments")(function* (from: 1 | 2, superseded: Capture.Superseded) {
+    const setting = yield* after(from);
+    const { data, dataDir, revisions } = setting;
+    const old = contents(dataDir);
+    yield* setting.sink.replace(steps[from].captured, superseded);
+    const next = contents(dataDir);
+    /** All files as they were at one time, or one of them. */
+    const restore = (files: Record<string, string>, paths = Object.keys({ ...old, ...next })): void => {
+      for (const path of paths) {
+        // A new file each time, as by a rename: what was kept may be another name of the old one.
+        rmSync(path, { force: true });
+        if (files[path] !== undefined) writeFileSync(path, files[path], "latin1");
+      }
+    };
+    restore(old);
+    mkdirSync(dirname(revisions), { recursive: true });
+    const all = [
+      ["nothing was renamed yet", () => {}, old],
+      ["the revisions were in place", () => restore(next, [revisions]), old],
+      ["the usage file was in place", () => restore(next, [data]), next],
+    ] as const;
+    return { ...setting, all };
+  });
+
+  const cases = [
+    ["with further revisions", 2, steps[2].superseded],
+    ["with the first revisions", 1, steps[1].superseded],
+    ["with other revisions", 2, { since: 0, revisions: [revision(3, 1, 2), revision(2, 1, 3)], captures: [] }],
+    ["with older revisions than the held capture", 1, { since: 0, revisions: [revision(3, 0, 1)], captures: [] }],
+    ["with no revisions any more", 2, { since: 0, revisions: [], captures: [] }],
+  ] as const;
+  for (const [title, from, superseded] of cases) {
+    it.effect(`${title} leaves, once recovered, the old capture or the new one`, () =>
+      Effect.gen(function* () {
+        const { all, data, dataDir, revisions } = yield* moments(from, superseded);
+        yield* keepPrevious(revisions, steps[from].captured.capture.captureId);
+        for (const [moment, move, expected] of all) {
+          move();
+          const copy = `${dataDir}-copy`;
+          cpSync(dataDir, copy, { recursive: true });
+          yield* recover(copy, parquetJsEncoder);
+          const found = contents(copy);
+          for (const path of [data, revisions]) {
+            assert.strictEqual(found[path.replace(dataDir, copy)], expected[path], `${moment}: ${path}`);
+          }
+          const names = Object.keys(expected).map((path) => path.replace(dataDir, copy));
+          assert.sameMembers(Object.keys(found), names);
+          assert.deepStrictEqual(yield* recover(copy, parquetJsEncoder), nothing);
+          rmSync(copy, { recursive: true });
+        }
+      }),
+    );
+  }
+
+  it.effect("is recovered as well where links were not to be had, and when it was killed before anything changed", () =>
+    Effect.gen(function* () {
+      const { dataDir, revisions } = yield* after(2);
+      const before = contents(dataDir);
+      yield* keepPrevious(revisions, "capture-3");
+      assert.lengthOf(readdirSync(dirname(revisions)), 2);
+      yield* recover(dataDir, parquetJsEncoder);
+      assert.deepStrictEqual(contents(dataDir), before);
+    }),
+  );
+});
+
+describe("recovering", () => {
+  it.effect("tells the ledger of a capture that was committed just before the kill", () =>
+    Effect.gen(function* () {
+      const { dataDir, ledger, sink } = yield* after(2);
+      const behind = readFileSync(ledger);
+      yield* sink.replace(steps[2].captured, steps[2].superseded);
+      const complete = contents(dataDir);
+      writeFileSync(ledger, behind);
+      // Without a ledger file on its way there is nothing to be told.
+      assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), nothing);
+      assert.deepStrictEqual(readFileSync(ledger), behind);
+      const left = join(dirname(ledger), `.data.parquet.${process.pid}.0123456789ab.tmp`);
+      writeFileSync(left, complete[ledger]!, "latin1");
+      assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), { removed: [left], rolledBack: [] });
+      assert.deepStrictEqual(contents(dataDir), complete);
+    }),
+  );
+
+  it.effect("takes pending revisions away, and leaves the others", () =>
+    Effect.gen(function* () {
+      const { data, dataDir, revisions, sink } = yield* after(2);
+      const [held, before] = [readFileSync(data), readFileSync(revisions)];
+      yield* sink.replace(steps[2].captured, steps[2].superseded);
+      writeFileSync(data, held);
+      assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), { removed: [], rolledBack: [revisions] });
+      assert.deepStrictEqual(readFileSync(revisions), before);
+      assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), nothing);
+      assert.deepStrictEqual(yield* sink.revisions(partition), [revision(1, 1, 2)]);
+    }),
+  );
+
+  it.effect("removes the file when all are pending", () =>
+    Effect.gen(function* () {
+      const { data, dataDir, revisions, sink } = yield* after(1);
+      const held = readFileSync(data);
+      yield* sink.replace(steps[1].captured, steps[1].superseded);
+      writeFileSync(data, held);
+      assert.deepStrictEqual((yield* recover(dataDir, parquetJsEncoder)).rolledBack, [revisions]);
+      assert.deepStrictEqual(readdirSync(dirname(revisions)), []);
+      assert.isFalse(existsSync(join(dataDir, "damaged")));
+    }),
+  );
+
+  it.effect("takes revisions out of the tree that nothing knows of, and destroys none", () =>
+    Effect.gen(function* () {
+      const { data, dataDir, ledger, revisions } = yield* after(3);
+      const content = readFileSync(revisions, "latin1");
+      rmSync(data);
+      rmSync(ledger);
+      assert.deepStrictEqual((yield* recover(dataDir, parquetJsEncoder)).rolledBack, [revisions]);
+      const [path, ...more] = Object.keys(contents(dataDir));
+      assert.deepStrictEqual(more, []);
+      assert.include(path!, join(dataDir, "damaged", revisionsTable.name, "workspace_id=w", "usage_month=2024-01-01"));
+      assert.strictEqual(readFileSync(path!, "latin1"), content);
+    }),
+  );
+
+  it.effect("leaves revisions of a usage file that somebody took away: they stand again when it is captured", () =>
+    Effect.gen(function* () {
+      const { data, dataDir, sink } = yield* after(3);
+      rmSync(data);
+      assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), nothing);
+      yield* sink.replace({ capture: capture(4), rows: [version(0, 4)] });
+      assert.deepStrictEqual(yield* sink.revisions(partition), [revision(1, 1, 2), revision(2, 1, 3)]);
+    }),
+  );
+
+  it.effect("reads footers alone, and is not stopped by what it cannot read", () =>
+    Effect.gen(function* () {
+      const { data, dataDir, ledger, revisions } = yield* after(3);
+      const whole = readFileSync(revisions);
+      for (const path of [revisions, data]) {
+        const bytes = readFileSync(path);
+        writeFileSync(path, "PAR1");
+        assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), nothing);
+        writeFileSync(path, bytes);
+      }
+      rmSync(data);
+      writeFileSync(ledger, "PAR1");
+      assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), nothing);
+      assert.deepStrictEqual(readFileSync(revisions), whole);
+    }),
+  );
+
+  it.effect("sweeps temporary files", () =>
+    Effect.gen(function* () {
+      const { data, dataDir } = yield* after(1);
+      const left = join(dirname(data), `.data.parquet.${process.pid}.0123456789ab.tmp`);
+      writeFileSync(left, "half");
+      assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), { removed: [left], rolledBack: [] });
+    }),
+  );
+});

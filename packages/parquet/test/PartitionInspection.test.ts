@@ -1,0 +1,137 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { assert, describe, it } from "@effect/vitest";
+import { bookTables, type Capture, type CaptureRow, type Inspection } from "@segmeter/domain";
+import * as Effect from "effect/Effect";
+import { fileMetadata } from "../src/ParquetFooter.ts";
+import { readRows } from "../src/ParquetReader.ts";
+import { keepPrevious } from "../src/PreviousRevisions.ts";
+import { after, capture, contents, partition, revision, steps, version } from "./SinkSetting.ts";
+
+import { kinds, onlyFault, place, superseded, written } from "./InspectionSetting.ts";
+describe("revisions that are pending", () => {
+  it.effect("are told, and rolled back when cleared", () =>
+    Effect.gen(function* () {
+      const { data, revisions, sink } = yield* after(2);
+      const [held, before] = [readFileSync(data), readFileSync(revisions)];
+      yield* sink.replace(steps[2].captured, steps[2].superseded);
+      writeFileSync(data, held);
+      const { faults } = yield* sink.inspect;
+      const fault = faults.find(({ kind }) => kind === "pending")!;
+      assert.deepStrictEqual([fault.where, fault.partition], [revisions, partition]);
+      // The ledger, too, tells of the capture whose usage file was taken away.
+      assert.deepStrictEqual(kinds({ faults } as Inspection).toSorted(), [
+        ["inconsistent", data],
+        ["pending", revisions],
+      ]);
+      yield* fault.clear!;
+      assert.deepStrictEqual(readFileSync(revisions), before);
+      assert.deepStrictEqual(kinds(yield* sink.inspect), [["inconsistent", data]]);
+    }),
+  );
+
+  it.effect("are those of no usage file that anything knows of", () =>
+    Effect.gen(function* () {
+      const { data, ledger, revisions, sink } = yield* after(2);
+      rmSync(data);
+      assert.deepStrictEqual(kinds(yield* sink.inspect), [["inconsistent", data]]);
+      rmSync(ledger);
+      const fault = yield* onlyFault(sink);
+      assert.deepStrictEqual([fault.kind, fault.where, fault.partition], ["pending", revisions, partition]);
+      yield* fault.clear!;
+      assert.deepStrictEqual(yield* sink.inspect, { faults: [], held: [], files: 0, rows: 0 });
+    }),
+  );
+
+  it.effect("may have been cut off on their way", () =>
+    Effect.gen(function* () {
+      const { dataDir, revisions, sink } = yield* after(2);
+      const before = contents(dataDir);
+      yield* keepPrevious(revisions, "capture-3");
+      const fault = yield* onlyFault(sink);
+      assert.deepStrictEqual([fault.kind, fault.where, fault.partition], ["pending", revisions, partition]);
+      yield* fault.clear!;
+      assert.deepStrictEqual(contents(dataDir), before);
+    }),
+  );
+});
+
+describe("the ledger", () => {
+  it.effect("that lacks a held capture is told what the usage files hold", () =>
+    Effect.gen(function* () {
+      const { ledger, sink } = yield* after(2);
+      const behind = readFileSync(ledger);
+      yield* sink.replace(steps[2].captured, steps[2].superseded);
+      const complete = readFileSync(ledger);
+      writeFileSync(ledger, behind);
+      const fault = yield* onlyFault(sink);
+      assert.deepStrictEqual([fault.kind, fault.where, fault.partition], ["leftover", ledger, undefined]);
+      assert.include(fault.detail, "capture-3");
+      yield* fault.clear!;
+      assert.deepStrictEqual(readFileSync(ledger), complete);
+      assert.deepStrictEqual((yield* sink.inspect).faults, []);
+    }),
+  );
+
+  it.effect("that tells it differently is at fault", () =>
+    Effect.gen(function* () {
+      const { ledger, sink } = yield* after(3);
+      const rows = (yield* readRows(bookTables.captures, { path: ledger, ...place })) as ReadonlyArray<CaptureRow>;
+      const other = rows.map((row) => (row.capture_id === "capture-3" ? { ...row, pages: 9n } : row));
+      yield* written(bookTables.captures, other, fileMetadata(bookTables.captures, place, other), ledger);
+      const fault = yield* onlyFault(sink);
+      assert.deepStrictEqual([fault.kind, fault.where], ["inconsistent", ledger]);
+    }),
+  );
+
+  it.effect("that knows of a later capture has the partition at fault", () =>
+    Effect.gen(function* () {
+      const { data, sink } = yield* after(2);
+      const held = readFileSync(data);
+      yield* sink.replace({ capture: capture(3, { rows: 3 }), rows: steps[1].captured.rows });
+      const later = readFileSync(data);
+      writeFileSync(data, held);
+      const fault = yield* onlyFault(sink);
+      assert.deepStrictEqual([fault.kind, fault.where, fault.partition], ["inconsistent", data, partition]);
+      assert.include(fault.detail, "capture-3");
+      assert.isUndefined(fault.clear);
+      writeFileSync(data, later);
+      yield* sink.record(capture(9, { captureId: "failed", outcome: "failed" }));
+      assert.deepStrictEqual((yield* sink.inspect).faults, []);
+    }),
+  );
+
+  it.effect("that knows of a partition without a file has it at fault", () =>
+    Effect.gen(function* () {
+      const { data, sink } = yield* after(1);
+      rmSync(data);
+      const fault = yield* onlyFault(sink);
+      assert.deepStrictEqual([fault.kind, fault.where, fault.partition], ["inconsistent", data, partition]);
+    }),
+  );
+});
+
+describe("a history that contradicts itself", () => {
+  const cases: Record<string, readonly [Capture.CapturedPartition, Capture.Superseded, RegExp]> = {
+    "versions at the same time": [
+      steps[2].captured,
+      { since: 0, revisions: [revision(1, 1, 3)], captures: [] },
+      /A row was observed while an earlier version stood/,
+    ],
+    "an instant of no capture": [
+      { capture: capture(9, { rows: 1 }), rows: [version(0, 8)] },
+      { since: 0, revisions: superseded, captures: [] },
+      /A row was observed by no capture in the ledger/,
+    ],
+  };
+  for (const [title, [captured, superseded, detail]] of Object.entries(cases)) {
+    it.effect(`is told, with the partition: ${title}`, () =>
+      Effect.gen(function* () {
+        const { data, sink } = yield* after(3);
+        yield* sink.replace(captured, superseded);
+        const fault = yield* onlyFault(sink);
+        assert.deepStrictEqual([fault.kind, fault.where, fault.partition], ["inconsistent", data, partition]);
+        assert.match(fault.detail, detail);
+      }),
+    );
+  }
+});

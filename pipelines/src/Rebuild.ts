@@ -1,0 +1,103 @@
+/**
+ * Rebuild: the DuckDB file made anew from the Parquet files alone, beside the one that is there, which gives way to it only once
+ * it is whole. Nothing that the Parquet files lack is given up: then the rebuild is refused.
+ */
+import { Instant, now, type Sink, type SinkError, sinkError } from "@segmeter/domain";
+import { mirror } from "@segmeter/flow";
+import * as Effect from "effect/Effect";
+import * as Result from "effect/Result";
+import type * as Scope from "effect/Scope";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { publishDatabase, putDatabaseAside, sweepDatabaseLeftovers, temporaryDatabase } from "./DatabaseFiles.ts";
+import { databasePath, enterDataDirectory, openDuckDB, openEncoder, openParquet } from "./Sinks.ts";
+
+export interface Rebuilt {
+  readonly partitions: number;
+  /** Where the old file is, if it could not be read; else it is gone. */
+  readonly aside: string | undefined;
+}
+
+const operation = "rebuild segmeter.duckdb";
+
+/** To be called by the one process that holds the directory. Errors: `Foreign` when something would be lost; those of the sinks. */
+export const rebuild = Effect.fn("rebuild")(function* (
+  dataDir: string,
+  parquet: Sink,
+): Effect.fn.Return<Rebuilt, SinkError> {
+  const path = databasePath(dataDir);
+  if (!existsSync(join(dataDir, "parquet"))) {
+    return yield* sinkError(operation, "Broken", `There are no Parquet files in ${dataDir}.`, {
+      hint: "Name the data directory with --data-dir.",
+    });
+  }
+  const readable = existsSync(path) ? yield* inspectOld(path, parquet) : true;
+  const temporary = temporaryDatabase(dataDir);
+  const partitions = yield* Effect.scoped(
+    Effect.flatMap(openDuckDB(temporary, "read-write"), (fresh) => mirror(parquet, fresh)),
+  );
+  const stamp = Instant.format(yield* now);
+  const aside = readable ? undefined : yield* putDatabaseAside(dataDir, stamp);
+  yield* publishDatabase(dataDir, temporary);
+  return { partitions, aside };
+});
+
+/** The same for a directory that nobody has open, as its one writer until the scope closes. */
+export const rebuildDirectory = Effect.fn("rebuildDirectory")(function* (
+  dataDir: string,
+): Effect.fn.Return<Rebuilt & { readonly notes: ReadonlyArray<string> }, SinkError, Scope.Scope> {
+  const encoder = yield* openEncoder("parquetjs");
+  const notes = yield* enterDataDirectory(dataDir, "rebuild", encoder);
+  const { recover } = yield* Effect.promise(() => import("@segmeter/parquet"));
+  yield* recover(dataDir, encoder);
+  yield* sweepDatabaseLeftovers(dataDir);
+  return { notes, ...(yield* rebuild(dataDir, yield* openParquet(dataDir, encoder))) };
+});
+
+/** Whether the old file can be read. Fails when it has what the new one would not. */
+const inspectOld = Effect.fnUntraced(function* (path: string, parquet: Sink): Effect.fn.Return<boolean, SinkError> {
+  const { foreignObjects } = yield* Effect.promise(() => import("@segmeter/duckdb"));
+  const found = yield* Effect.result(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const foreign = yield* foreignObjects(path);
+        return { foreign, ahead: yield* aheadOf(yield* openDuckDB(path, "read-only"), parquet) };
+      }),
+    ),
+  );
+  if (Result.isFailure(found)) {
+    // Held by another process, or not to be read by this user: no reason to take it for lost.
+    if (found.failure.reason === "Damaged" || found.failure.reason === "Foreign") return false;
+    return yield* found.failure;
+  }
+  const { ahead, foreign } = found.success;
+  if (foreign.length > 0) {
+    const detail = `${path} also holds what is not segmeter's: ${foreign.join(", ")}.`;
+    return yield* sinkError(operation, "Foreign", detail, {
+      hint: "Copy that elsewhere, then drop it or move the file.",
+    });
+  }
+  if (ahead.length > 0) {
+    const detail = `${path} holds what the Parquet files lack: ${ahead.slice(0, 3).join(", ")}${ahead.length > 3 ? `, and ${ahead.length - 3} more` : ""}.`;
+    return yield* sinkError(operation, "Foreign", detail, { hint: "Run segmeter verify --repair first." });
+  }
+  return true;
+});
+
+/** The held captures, runs and other entries that the old file has and the Parquet files have not. */
+const aheadOf = Effect.fnUntraced(function* (
+  old: Sink,
+  parquet: Sink,
+): Effect.fn.Return<ReadonlyArray<string>, SinkError> {
+  const ahead: Array<string> = [];
+  for (const workspaceId of yield* old.workspaceIds) {
+    const books = yield* parquet.books(workspaceId);
+    const known = new Set([...books.captures.map((one) => one.captureId), ...books.runs.map((row) => row.run_id)]);
+    const { captures, runs } = yield* old.books(workspaceId);
+    for (const { captureId, partition } of captures) {
+      if (!known.has(captureId)) ahead.push(`a capture of ${partition.dataset} ${partition.month}`);
+    }
+    for (const { command, run_id } of runs) if (!known.has(run_id)) ahead.push(`a run of ${command}`);
+  }
+  return ahead;
+});

@@ -1,0 +1,163 @@
+/**
+ * Verify, for a whole data directory: which sinks it should have, whether each can be opened, then what the flow finds in them; and
+ * with `repair` what can be mended.
+ */
+import { Instant, now, type Sink, type SinkError, sinkError } from "@segmeter/domain";
+import { type Problem, repair as repairSinks, verify as verifySinks, type Verified } from "@segmeter/flow";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import * as Result from "effect/Result";
+import * as Schema from "effect/Schema";
+import type * as Scope from "effect/Scope";
+import { existsSync } from "node:fs";
+import { databaseLeftovers, putDatabaseAside, sweepDatabaseLeftovers } from "./DatabaseFiles.ts";
+import { rebuild } from "./Rebuild.ts";
+import { lockDataDirectory } from "./DataLock.ts";
+import { readSchemaVersion, schemaVersion } from "./SchemaVersion.ts";
+import {
+  databasePath,
+  enterDataDirectory,
+  existingSinks,
+  openDuckDB,
+  openEncoder,
+  openParquet,
+  type OfferedSink,
+  sinkNames,
+} from "./Sinks.ts";
+
+export interface DirectoryReport {
+  /** What was found. */
+  readonly found: ReadonlyArray<Problem>;
+  /** What is left of it after a repair; without one, all of it. */
+  readonly left: ReadonlyArray<Problem>;
+  /** What a repair did, in sentences. */
+  readonly actions: ReadonlyArray<string>;
+  readonly checked: Pick<Verified, "files" | "partitions" | "rows">;
+  /** The sinks that were looked at. */
+  readonly sinks: ReadonlyArray<Sink>;
+}
+
+/** `parquet`: undefined when the directory has no Parquet files. To be called by the one process that holds the directory. */
+export const verifyDirectory = Effect.fn("verifyDirectory")(function* (options: {
+  readonly dataDir: string;
+  readonly parquet: Sink | undefined;
+  readonly names: ReadonlyArray<OfferedSink>;
+  readonly repair: boolean;
+}): Effect.fn.Return<DirectoryReport, SinkError, Scope.Scope> {
+  const { dataDir, names, parquet, repair } = options;
+  const actions: Array<string> = [];
+  const early: Array<Problem> = [];
+  const mended = new Set<Problem>();
+
+  for (const path of yield* databaseLeftovers(dataDir)) {
+    early.push({ sinks: ["duckdb"], kind: "leftover", where: path, detail: "A killed process was making it." });
+  }
+  if (repair && early.length > 0) {
+    yield* sweepDatabaseLeftovers(dataDir);
+    for (const problem of early) {
+      actions.push(`${problem.where}: removed.`);
+      mended.add(problem);
+    }
+  }
+
+  const open = openDuckDB(databasePath(dataDir), repair ? "read-write" : "read-only");
+  let duckdb: Sink | undefined;
+  if (names.includes("duckdb")) {
+    const opened = existsSync(databasePath(dataDir)) ? yield* Effect.result(open) : undefined;
+    if (opened !== undefined && Result.isSuccess(opened)) duckdb = opened.success;
+    else if (opened === undefined ? yield* isExpected(parquet) : isLost(opened.failure)) {
+      const problem: Problem = {
+        sinks: ["duckdb"],
+        kind: "unreadable",
+        where: databasePath(dataDir),
+        detail: opened === undefined ? "It is not there, and the last run wrote it." : opened.failure.detail,
+      };
+      early.push(problem);
+      if (repair && parquet !== undefined) {
+        if (opened !== undefined) {
+          const aside = yield* putDatabaseAside(dataDir, Instant.format(yield* now));
+          actions.push(`${problem.where}: moved to ${aside}.`);
+        }
+        const { partitions } = yield* rebuild(dataDir, parquet);
+        actions.push(`${problem.where}: made anew from the Parquet files, ${partitions} partitions.`);
+        mended.add(problem);
+        duckdb = yield* open;
+      }
+    } else if (opened !== undefined) return yield* opened.failure;
+  }
+
+  const sinks = [...(parquet === undefined ? [] : [parquet]), ...(duckdb === undefined ? [] : [duckdb])];
+  if (!repair) {
+    const verified = yield* verifySinks(sinks);
+    const found = [...early, ...verified.problems];
+    return { found, left: found, actions, checked: verified, sinks };
+  }
+  const { actions: done, after, before } = yield* repairSinks(sinks);
+  return {
+    found: [...early, ...before.problems],
+    left: [...early.filter((problem) => !mended.has(problem)), ...after.problems],
+    actions: [...actions, ...done],
+    checked: after,
+    sinks,
+  };
+});
+
+const isLost = ({ reason }: SinkError): boolean => reason === "Damaged" || reason === "Foreign";
+
+const Arguments = Schema.fromJsonString(Schema.Struct({ sinks: Schema.Array(Schema.String) }));
+
+/** Whether the newest run wrote DuckDB too. */
+const isExpected = (parquet: Sink | undefined): Effect.Effect<boolean, SinkError> =>
+  Effect.gen(function* () {
+    if (parquet === undefined) return false;
+    for (const workspaceId of yield* parquet.workspaceIds) {
+      const books = yield* Effect.result(parquet.books(workspaceId));
+      const last = Result.isSuccess(books) ? books.success.runs.at(-1) : undefined;
+      const given = last === undefined ? Option.none() : Schema.decodeOption(Arguments)(last.arguments);
+      if (Option.isSome(given) && given.value.sinks.includes("duckdb")) return true;
+    }
+    return false;
+  });
+
+export interface Entered {
+  readonly parquet: Sink | undefined;
+  readonly names: ReadonlyArray<OfferedSink>;
+  /** What the user should know, in sentences. */
+  readonly notes: ReadonlyArray<string>;
+}
+
+/**
+ * Enters a data directory for {@link verifyDirectory}, as its one writer until the scope closes; a directory that cannot be
+ * written to is looked at all the same. `given`: the sinks to look at; none: those that there are, and DuckDB if there should be.
+ */
+export const openToVerify = Effect.fn("openToVerify")(function* (
+  dataDir: string,
+  given: ReadonlyArray<OfferedSink>,
+  repair: boolean,
+): Effect.fn.Return<Entered, SinkError, Scope.Scope> {
+  const encoder = yield* openEncoder("parquetjs");
+  const notes = repair ? yield* enterDataDirectory(dataDir, "verify --repair", encoder) : yield* lookAt(dataDir);
+  const existing = existingSinks(dataDir);
+  const wanted = given.length === 0 ? sinkNames : given;
+  const names = wanted.filter((name) => name === "duckdb" || existing.includes(name));
+  const parquet = names.includes("parquet") ? yield* openParquet(dataDir, encoder) : undefined;
+  return { parquet, names, notes };
+});
+
+const lookAt = Effect.fnUntraced(function* (
+  dataDir: string,
+): Effect.fn.Return<ReadonlyArray<string>, SinkError, Scope.Scope> {
+  const version = yield* readSchemaVersion(dataDir);
+  if (version !== schemaVersion && existingSinks(dataDir).length > 0) {
+    const detail = `${dataDir} has schema version ${version}, from an older segmeter.`;
+    const hint = "A backfill, a nightly run or verify --repair brings it up to date.";
+    return yield* sinkError("verify", "Foreign", detail, { hint });
+  }
+  return yield* lockDataDirectory(dataDir, "verify").pipe(
+    Effect.as([]),
+    Effect.catchIf(
+      ({ reason }) => reason === "Unwritable",
+      () => Effect.succeed(["the data directory cannot be written to, and so not be locked either."]),
+    ),
+  );
+});

@@ -1,0 +1,98 @@
+/**
+ * What `backfill` and `nightly` have in common: the flags of a run, and the run itself. They differ in what they aim at.
+ */
+import { type DatasetName, datasetNames, type SinkError } from "@segmeter/domain";
+import { defaults as flowDefaults, type FlowConfig, Listener } from "@segmeter/flow";
+import { SegmentClient, type SegmentConfig, type SegmentError } from "@segmeter/segment";
+import * as Console from "effect/Console";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type { CaptureRunRequest } from "../CaptureRun.ts";
+import { type EncoderName, type OfferedSink, sinkNames } from "../Sinks.ts";
+import { exitCodeOfRun, Incomplete } from "./ExitCode.ts";
+import * as Flags from "./Flags.ts";
+import { makeRunReport } from "./RunReport.ts";
+
+/** The flags of every command that captures. */
+export const captureFlags = {
+  dataDir: Flags.dataDir,
+  sink: Flags.sink,
+  dataset: Flags.dataset,
+  ...Flags.service,
+  ...Flags.capture,
+  json: Flags.json,
+};
+
+export interface CaptureFlags extends Pick<FlowConfig, "badRows" | "concurrency" | "gates" | "refresh" | "settleDays"> {
+  readonly dataDir: string;
+  readonly sink: ReadonlyArray<OfferedSink>;
+  readonly dataset: ReadonlyArray<DatasetName>;
+  readonly pageSize: number;
+  readonly parquetEncoder: EncoderName;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export interface CaptureCommand {
+  readonly name: "backfill" | "nightly";
+  /** Arguments of its own, for the table `runs`. */
+  readonly arguments: Readonly<Record<string, unknown>>;
+  readonly targets: CaptureRunRequest["targets"];
+  readonly settings: SegmentConfig;
+  readonly clock: Layer.Layer<never>;
+}
+
+export const datasetsOf = ({ dataset }: CaptureFlags): ReadonlyArray<DatasetName> =>
+  dataset.length === 0 ? datasetNames : dataset;
+
+/** Runs it to its end. Errors: what ended it early; `Incomplete` when partitions failed. */
+export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
+  command: CaptureCommand,
+  given: CaptureFlags,
+): Effect.fn.Return<void, SinkError | SegmentError | Incomplete> {
+  const { badRows, concurrency, dataDir, dryRun, gates, json, pageSize, parquetEncoder, refresh, settleDays } = given;
+  const { clock, settings } = command;
+  const names = given.sink.length === 0 ? sinkNames : sinkNames.filter((name) => given.sink.includes(name));
+
+  const { openExistingSinks, openSinks, rejectFiles, runCapture } = yield* Effect.promise(() => import("../index.ts"));
+  const { layerUndici } = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpClient"));
+
+  const run = Effect.gen(function* () {
+    const request = { dataDir, names, encoder: parquetEncoder };
+    const { notes, sinks } = yield* dryRun ? openExistingSinks(request) : openSinks(request, command.name);
+    yield* Effect.forEach(notes, (note) => Console.error(`note: ${note}`));
+    const throttledMs = (yield* SegmentClient).throttledMs;
+    const report = yield* makeRunReport({ command: command.name, json, dryRun, throttledMs });
+    return yield* runCapture(
+      {
+        command: command.name,
+        arguments: {
+          ...command.arguments,
+          datasets: datasetsOf(given),
+          sinks: names,
+          apiUrl: settings.apiUrl.href,
+          pageSize,
+          concurrency,
+          settleDays,
+          badRows,
+          gates,
+          refresh,
+          parquetEncoder,
+        },
+        targets: command.targets,
+        sinks,
+        config: { ...flowDefaults, concurrency, settleDays, badRows, gates, refresh },
+        pageSize,
+        dryRun,
+        exitCode: exitCodeOfRun,
+      },
+      report.onFinish,
+    ).pipe(Effect.provideService(Listener, report.onEvent));
+  });
+
+  const service = SegmentClient.layer(settings).pipe(Layer.provide(layerUndici));
+  const { totals } = yield* Effect.scoped(run).pipe(
+    Effect.provide(Layer.mergeAll(service, rejectFiles(dataDir), clock)),
+  );
+  if (totals.failed > 0) return yield* Effect.fail(new Incomplete());
+});
