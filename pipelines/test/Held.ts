@@ -163,6 +163,46 @@ const inOrder = (rows: ReadonlyArray<PlainRow>): ReadonlyArray<PlainRow> =>
 const placeOf = (row: PlainRow): string =>
   [row["workspace_id"], row["usage_month"], row["day"], row["source_id"]].join(" ");
 
+/** The tables of the figures, of what was superseded, and of what stands around them: all of the documents. */
+export const allTables: ReadonlyArray<string> = [
+  ...Object.values(tableOf),
+  ...Object.values(tableOf).map((table) => `${table}_revisions`),
+  "workspaces",
+  "sources",
+  "captures",
+  "runs",
+];
+
+export type Contents = Readonly<Record<string, ReadonlyArray<string>>>;
+
+/** Every row of every table as text, with its columns in the order of their names; tables without rows too. */
+export const contentsOf = async (dataDir: string): Promise<Readonly<Record<"duckdb" | "parquet", Contents>>> => {
+  const files = await Promise.all(allTables.map((table) => filesBelow(join(dataDir, "parquet", table))));
+  const stored = allTables.filter((_, index) => files[index]!.some((name) => name.endsWith("/data.parquet")));
+  const [inDuckDB, inParquet] = [
+    existsSync(databaseOf(dataDir)) ? await askAll(allTables.map(from), databaseOf(dataDir)) : [],
+    await askAll(stored.map((table) => from(parquetOf(dataDir, table)))),
+  ];
+  return {
+    duckdb: Object.fromEntries(allTables.map((table, index) => [table, asText(inDuckDB[index] ?? [])])),
+    parquet: Object.fromEntries(
+      allTables.map((table) => [table, stored.includes(table) ? asText(inParquet[stored.indexOf(table)]!) : []]),
+    ),
+  };
+};
+
+const from = (source: string): string => `FROM ${source}`;
+
+const asText = (rows: ReadonlyArray<PlainRow>): ReadonlyArray<string> =>
+  rows
+    .map((row) =>
+      JSON.stringify(
+        Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+        (_, value: unknown) => (typeof value === "bigint" ? String(value) : value),
+      ),
+    )
+    .toSorted();
+
 /** Rows as the service told them: without when they were observed. */
 export const figuresOf = (rows: ReadonlyArray<PlainRow>): ReadonlyArray<PlainRow> =>
   inOrder(rows.map((row) => without(row, "observed_at")));

@@ -47,6 +47,7 @@ describe("nothing is wrong with", () => {
     ["nothing at all", [], []],
     ["rows that were never corrected", [row(1), row(5, 19_724), row(3, 19_723, "b")], []],
     ["versions that follow each other", [row(4)], [revision(1, 2), revision(2, 4)]],
+    ["versions in any order", [row(4)], [revision(2, 4), revision(1, 2)]],
     ["a version withdrawn, and a later one", [row(5)], [revision(1, 2), revision(3, 4)]],
     ["a row that is gone", [], [revision(1, 5)]],
     ["versions of other keys at the same time", [row(1), row(1, 19_725)], [revision(1, 3, 19_724)]],
@@ -97,6 +98,11 @@ describe("told by name:", () => {
     ["one of another dataset", { partition: { ...capture(1).partition, dataset: "source-mtu" as const } }],
     ["one of another workspace", { partition: { ...capture(1).partition, workspaceId: "other" } }],
   ])("an instant of %s", (_, more) => assert.lengthOf(faults([row(1)], [], [capture(1, more), capture(5)]), 1));
+
+  it("every version under one that stood long, not only the next", () => {
+    const [found] = faults([], [revision(1, 5), revision(2, 3), revision(4, 5)]);
+    assert.match(found!, /and 1 more\.$/);
+  });
 
   it("once for each rule, with the number of rows that break it", () => {
     const rows = [row(6, 19_723), row(6, 19_724), row(6, 19_725)];

@@ -100,7 +100,9 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
         ],
         capturedAt,
       };
-      const superseded = { since: held?.capture.capturedAt ?? 0, revisions: revised.superseded, captures: [] };
+      // Where nothing is held nothing is superseded, and revisions that a lost file left behind stay.
+      const since = held?.capture.capturedAt ?? Number.MAX_SAFE_INTEGER;
+      const superseded = { since, revisions: revised.superseded, captures: [] };
       const setAside = yield* Rejects;
       // Together, for a settled partition is not read again, and its rejects would be lost.
       yield* setAside

@@ -190,7 +190,7 @@ describe("any runs into two sinks", () => {
       fc.asyncProperty(fc.array(stepArbitrary(["parquet", "duckdb"]), { maxLength: 7 }), (steps) =>
         Effect.runPromise(law(["parquet", "duckdb"], steps)),
       ),
-      { numRuns: 250 },
+      { numRuns: 100 },
     ));
 });
 
@@ -207,7 +207,7 @@ describe("any runs into three sinks at once", () => {
           ),
         ),
       ),
-      { numRuns: 100 },
+      { numRuns: 50 },
     ));
 });
 

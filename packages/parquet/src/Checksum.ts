@@ -15,7 +15,7 @@ import { createHash } from "node:crypto";
 import type { Column, ColumnType, Row, Table } from "@segmeter/domain";
 
 /**
- * Memory: one column's bytes. Time: about 0.3 µs a row of ten columns.
+ * Memory: one column's bytes. Time: about 0.5 µs a row of ten columns.
  * Throws a `TypeError` for a value of another type than its column's.
  */
 export const checksumOf = (table: Table, rows: ReadonlyArray<Row>): string => {

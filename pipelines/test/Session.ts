@@ -1,0 +1,73 @@
+/**
+ * The command line in one process for many commands, one after the other: starting a process is most of what a small command
+ * takes. The commands are the real ones, from their arguments to their exit codes; only the process around them stays.
+ */
+import { assert } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { type Ended, type Environment, inherited } from "./Command.ts";
+
+/** How a command ended, and all that it said. */
+export type SessionEnded = Pick<Ended, "code" | "stdout" | "stderr">;
+
+/** Runs one command to its end. `env`: set for it and for those that follow. */
+export type Session = (args: ReadonlyArray<string>, env?: Environment) => Effect.Effect<SessionEnded>;
+
+/** Where the program finds the tool and its packages. */
+const home = fileURLToPath(new URL("..", import.meta.url));
+
+const program = `
+import { enableCompileCache } from "node:module";
+enableCompileCache();
+const { main } = await import("./src/cli/Main.ts");
+const { layer } = await import("@effect/platform-node/NodeServices");
+const { provide, runPromise } = await import("effect/Effect");
+let said;
+for (const name of ["stdout", "stderr"]) {
+  process[name].write = (text, ...rest) => {
+    said[name] += text;
+    rest.find((one) => typeof one === "function")?.();
+    return true;
+  };
+}
+process.on("message", async ({ args, env }) => {
+  Object.assign(process.env, env);
+  said = { stdout: "", stderr: "" };
+  const code = await runPromise(provide(main(args), layer)).catch(String);
+  process.send({ code, ...said });
+});
+`;
+
+/** The process ends with the scope. */
+export const openSession: Effect.Effect<Session, never, Scope.Scope> = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn(process.execPath, ["--input-type=module", "--eval", program], {
+        cwd: home,
+        env: { ...inherited },
+        stdio: ["ignore", "ignore", "inherit", "ipc"],
+      }),
+    ),
+    (child) =>
+      Effect.promise(async () => {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        const gone = once(child, "exit");
+        child.kill("SIGKILL");
+        await gone;
+      }),
+  ),
+  (child): Session =>
+    (args, env = {}) =>
+      Effect.promise(async () => {
+        const answer = Promise.race([
+          once(child, "message"),
+          once(child, "exit").then(() => assert.fail(`the session ended within: ${args.join(" ")}`)),
+        ]);
+        child.send({ args, env });
+        const [ended] = await answer;
+        return ended as SessionEnded;
+      }),
+);
