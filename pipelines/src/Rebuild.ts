@@ -35,7 +35,7 @@ export const rebuild = Effect.fn("rebuild")(function* (
   const temporary = temporaryDatabase(dataDir);
   const partitions = yield* Effect.scoped(
     Effect.flatMap(openDuckDB(temporary, "read-write"), (fresh) => mirror(parquet, fresh)),
-  );
+  ).pipe(Effect.onError(() => Effect.ignore(sweepDatabaseLeftovers(dataDir))));
   const stamp = Instant.format(yield* now);
   const aside = readable ? undefined : yield* putDatabaseAside(dataDir, stamp);
   yield* publishDatabase(dataDir, temporary);

@@ -13,7 +13,7 @@ import { type Ended, type Environment, inherited } from "./Command.ts";
 /** How a command ended, and all that it said. */
 export type SessionEnded = Pick<Ended, "code" | "stdout" | "stderr">;
 
-/** Runs one command to its end. `env`: set for it and for those that follow. */
+/** Runs one command to its end. `env`: what it has beside where programs lie. */
 export type Session = (args: ReadonlyArray<string>, env?: Environment) => Effect.Effect<SessionEnded>;
 
 /** Where the program finds the tool and its packages. */
@@ -24,6 +24,7 @@ import { enableCompileCache } from "node:module";
 enableCompileCache();
 const { main } = await import("./src/cli/Main.ts");
 const { layer } = await import("@effect/platform-node/NodeServices");
+const { fromEnv, layer: configured } = await import("effect/ConfigProvider");
 const { provide, runPromise } = await import("effect/Effect");
 let said;
 for (const name of ["stdout", "stderr"]) {
@@ -34,9 +35,10 @@ for (const name of ["stdout", "stderr"]) {
   };
 }
 process.on("message", async ({ args, env }) => {
-  Object.assign(process.env, env);
   said = { stdout: "", stderr: "" };
-  const code = await runPromise(provide(main(args), layer)).catch(String);
+  // By default the environment is read once.
+  const config = configured(fromEnv({ env: { ...process.env, ...env } }));
+  const code = await runPromise(provide(provide(main(args), layer), config)).catch(String);
   process.send({ code, ...said });
 });
 `;
@@ -62,12 +64,13 @@ export const openSession: Effect.Effect<Session, never, Scope.Scope> = Effect.ma
   (child): Session =>
     (args, env = {}) =>
       Effect.promise(async () => {
+        const over = new AbortController();
         const answer = Promise.race([
-          once(child, "message"),
-          once(child, "exit").then(() => assert.fail(`the session ended within: ${args.join(" ")}`)),
+          once(child, "message", over),
+          once(child, "exit", over).then(() => assert.fail(`the session ended within: ${args.join(" ")}`)),
         ]);
         child.send({ args, env });
-        const [ended] = await answer;
+        const [ended] = await answer.finally(() => over.abort());
         return ended as SessionEnded;
       }),
 );

@@ -25,7 +25,8 @@ interface Night {
   readonly ended: SessionEnded;
   /** For usage, sorted. */
   readonly calls: ReadonlyArray<string>;
-  readonly held: Readonly<Record<"duckdb" | "parquet", Contents>>;
+  /** Of the nights that are {@link compared}. */
+  readonly held: Readonly<Record<"duckdb" | "parquet", Contents>> | undefined;
   /** What the service had, month by month and dataset by dataset. */
   readonly truth: (dataset: (typeof datasetNames)[number], month: string) => ReadonlyArray<PlainRow>;
 }
@@ -66,6 +67,8 @@ const recounts: Partial<Record<keyof typeof nights, { readonly month: string; re
   idle: { month: "2024-02", delta: 5 },
 };
 
+const compared: ReadonlySet<string> = new Set(["corrected", "again", "anHourLater"]);
+
 class Nights extends Context.Service<Nights, Story>()("test/Nights") {}
 
 const told = Layer.effect(
@@ -94,7 +97,7 @@ const told = Layer.effect(
         now,
         ended,
         calls: usageCalls(simulator, since).toSorted(),
-        held: yield* Effect.promise(() => contentsOf(dataDir)),
+        held: compared.has(name) ? yield* Effect.promise(() => contentsOf(dataDir)) : undefined,
         truth: (dataset, month) => truth.get(`${dataset} ${month}`)!,
       };
     }
@@ -144,16 +147,16 @@ layer(told, { excludeTestServices: true })("nightly", (it) => {
   it.effect("twice in a row, or an hour later, changes nothing but captures and runs", () =>
     Effect.gen(function* () {
       const { again, anHourLater, corrected } = (yield* Nights).nights;
-      assert.isAbove(corrected.held.duckdb["sources"]!.length, 0);
+      assert.isAbove(corrected.held!.duckdb["sources"]!.length, 0);
       for (const { calls, ended, held } of [again, anHourLater]) {
         assertCode(ended, 0);
         assert.deepStrictEqual(calls, callsOf("2024-01", "2024-02"));
         assert.include(finished(ended), { captured: 8, skipped: 0, revisions: 0 });
         for (const sink of ["duckdb", "parquet"] as const) {
-          assert.deepStrictEqual(withoutRuns(held[sink]), withoutRuns(corrected.held[sink]), sink);
+          assert.deepStrictEqual(withoutRuns(held![sink]), withoutRuns(corrected.held![sink]), sink);
         }
       }
-      assert.strictEqual(again.held.duckdb["runs"]!.length, corrected.held.duckdb["runs"]!.length + 1);
+      assert.strictEqual(again.held!.duckdb["runs"]!.length, corrected.held!.duckdb["runs"]!.length + 1);
     }),
   );
 

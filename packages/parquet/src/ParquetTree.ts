@@ -40,7 +40,9 @@ export const readTree = Effect.fn("ParquetTree.readTree")(function* (dataDir: st
 const list = (tree: ParquetTree, directory: string) =>
   Effect.catch(
     orMissing(
-      attempt(`list ${directory}`, () => readdir(directory, { withFileTypes: true })),
+      attempt(`list ${directory}`, async () =>
+        (await readdir(directory, { withFileTypes: true })).filter(isOfInterest),
+      ),
       [],
     ),
     (error) => {
@@ -48,6 +50,9 @@ const list = (tree: ParquetTree, directory: string) =>
       return Effect.succeed([]);
     },
   );
+
+/** macOS leaves its notes wherever a window was opened, and nobody means anything by them. */
+const isOfInterest = ({ name }: { readonly name: string }): boolean => name !== ".DS_Store";
 
 /** `name`: of the directory, relative to the table's. */
 const walk: (tree: ParquetTree, table: Table, root: string, name: string) => Effect.Effect<void> = Effect.fnUntraced(

@@ -1,0 +1,370 @@
+/**
+ * `segmeter verify`: whatever is damaged is found, and mended from the other sink without losing a row.
+ */
+import { DuckDBInstance } from "@duckdb/node-api";
+import { assert, layer } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import { existsSync } from "node:fs";
+import { copyFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { assertCode, assertNoStack, assertOneSentence, type JsonLine, jsonLines } from "./Command.ts";
+import { contentsOf, databaseOf, filesBelow, fingerprint } from "./Held.ts";
+import { copied, Revised, revised, type RevisedDirectory } from "./Revised.ts";
+import type { SessionEnded } from "./Session.ts";
+
+/** Changes a database behind the tool's back. */
+const alter = async (dataDir: string, ...statements: ReadonlyArray<string>): Promise<void> => {
+  const instance = await DuckDBInstance.create(databaseOf(dataDir));
+  const connection = await instance.connect();
+  for (const sql of statements) await connection.run(sql);
+  connection.closeSync();
+  instance.closeSync();
+};
+
+interface Damage {
+  readonly name: string;
+  /** Of the problem that is found; of one of them, if there are several. */
+  readonly kind: RegExp;
+  readonly where: RegExp;
+  readonly inflict: (
+    dataDir: string,
+    file: (table: string, month?: string) => string,
+    made: RevisedDirectory,
+  ) => unknown;
+}
+
+const { promise } = Effect;
+const half = async (path: string): Promise<void> => truncate(path, Math.floor((await readFile(path)).length / 2));
+
+/** Another run, to one sink alone. */
+const runOnly =
+  (sink: string): Damage["inflict"] =>
+  (dataDir, _, { env, run }) =>
+    Effect.runPromise(
+      run(["nightly", "--data-dir", dataDir, "--sink", sink], { ...env, SEGMETER_NOW: "2024-02-08T07:00:00Z" }),
+    );
+
+const damages: ReadonlyArray<Damage> = [
+  {
+    name: "a usage file cut short",
+    kind: /unreadable/,
+    where: /source_mtu_daily\/.*2024-01-01/,
+    inflict: (_, file) => half(file("source_mtu_daily")),
+  },
+  {
+    name: "a flipped bit in a usage file",
+    kind: /unreadable|altered/,
+    where: /workspace_mtu_daily\/.*2024-01-01/,
+    inflict: async (_, file) => {
+      const bytes = await readFile(file("workspace_mtu_daily"));
+      bytes[Math.floor(bytes.length * 0.3)]! ^= 0x10;
+      await writeFile(file("workspace_mtu_daily"), bytes);
+    },
+  },
+  {
+    name: "a usage file that is gone",
+    kind: /inconsistent/,
+    where: /source_api_calls_daily\/.*2024-02-01/,
+    inflict: (_, file) => rm(file("source_api_calls_daily", "2024-02")),
+  },
+  {
+    name: "a revisions file that is gone",
+    kind: /differing|inconsistent/,
+    where: /source-mtu 2024-01/,
+    inflict: (_, file) => rm(file("source_mtu_daily_revisions")),
+  },
+  {
+    name: "a revisions file cut short",
+    kind: /unreadable/,
+    where: /source_mtu_daily_revisions\/.*2024-01-01/,
+    inflict: (_, file) => half(file("source_mtu_daily_revisions")),
+  },
+  {
+    name: "the file of another month in a month's place",
+    kind: /altered/,
+    where: /source_mtu_daily\/.*2024-02-01/,
+    inflict: (_, file) => copyFile(file("source_mtu_daily"), file("source_mtu_daily", "2024-02")),
+  },
+  {
+    name: "a file of the ledger cut short",
+    kind: /unreadable/,
+    where: /captures\/.*2024-01-01/,
+    inflict: (_, file) => half(file("captures")),
+  },
+  {
+    name: "the file of the runs cut short",
+    kind: /unreadable/,
+    where: /runs\//,
+    inflict: (dataDir, _, { workspaceId }) =>
+      half(join(dataDir, `parquet/runs/workspace_id=${workspaceId}/data.parquet`)),
+  },
+  {
+    name: "what a killed process was writing",
+    kind: /leftover/,
+    where: /\.tmp$/,
+    inflict: async (dataDir, file) => {
+      await writeFile(file("source_mtu_daily").replace("data.parquet", ".data.parquet.0123456789ab.tmp"), "torn");
+      await writeFile(`${databaseOf(dataDir)}.0123456789ab.tmp`, "torn");
+    },
+  },
+  {
+    name: "a row that was updated in DuckDB",
+    kind: /differing/,
+    where: /source-api-calls 2024-01/,
+    inflict: (dataDir) =>
+      alter(dataDir, "UPDATE source_api_calls_daily SET api_calls = api_calls + 1 WHERE day = '2024-01-09'"),
+  },
+  {
+    name: "a revision that was updated in DuckDB",
+    kind: /differing/,
+    where: /workspace-mtu 2024-01/,
+    inflict: (dataDir) =>
+      alter(dataDir, "UPDATE workspace_mtu_daily_revisions SET identified = 0 WHERE day = '2024-01-29'"),
+  },
+  {
+    name: "a row that was deleted in DuckDB",
+    kind: /altered/,
+    where: /workspace_mtu_daily 2024-02/,
+    inflict: (dataDir) => alter(dataDir, "DELETE FROM workspace_mtu_daily WHERE day = '2024-02-03'"),
+  },
+  {
+    name: "a row that is there twice in DuckDB",
+    kind: /altered/,
+    where: /workspace_api_calls_daily 2024-01/,
+    inflict: (dataDir) =>
+      alter(dataDir, "INSERT INTO workspace_api_calls_daily FROM workspace_api_calls_daily WHERE day = '2024-01-09'"),
+  },
+  {
+    name: "entries of the ledger that were deleted in DuckDB",
+    kind: /inconsistent/,
+    where: /2024-01/,
+    inflict: (dataDir) =>
+      alter(dataDir, "DELETE FROM captures WHERE dataset = 'source-mtu' AND usage_month = '2024-01-01'"),
+  },
+  {
+    name: "an entry of the ledger that was deleted in DuckDB",
+    kind: /differing|inconsistent/,
+    where: /books|2024-01/,
+    inflict: (dataDir) =>
+      alter(dataDir, "DELETE FROM captures WHERE dataset = 'source-mtu' AND captured_at < '2024-02-01' "),
+  },
+  {
+    name: "runs that were deleted in DuckDB",
+    kind: /differing/,
+    where: /books/,
+    inflict: (dataDir) => alter(dataDir, "DELETE FROM runs"),
+  },
+  {
+    name: "no database any more",
+    kind: /unreadable/,
+    where: /segmeter\.duckdb$/,
+    inflict: (dir) => rm(databaseOf(dir)),
+  },
+  {
+    name: "a database that is none",
+    kind: /unreadable/,
+    where: /segmeter\.duckdb$/,
+    inflict: (dataDir) => writeFile(databaseOf(dataDir), Buffer.alloc(20_000, "garbage ")),
+  },
+  { name: "a database that lags", kind: /lagging/, where: /2024-02/, inflict: runOnly("parquet") },
+  { name: "Parquet files that lag", kind: /lagging/, where: /2024-02/, inflict: runOnly("duckdb") },
+];
+
+const problemsOf = ({ stdout }: SessionEnded): ReadonlyArray<JsonLine> =>
+  jsonLines(stdout).filter(({ event }) => event === "problem-found");
+
+const fileIn =
+  (dataDir: string, { workspaceId }: RevisedDirectory) =>
+  (table: string, month = "2024-01"): string =>
+    join(dataDir, `parquet/${table}/workspace_id=${workspaceId}/usage_month=${month}-01/data.parquet`);
+
+layer(revised, { excludeTestServices: true })("verify", (it) => {
+  it.effect("finds nothing where all is as it should be, and changes nothing", () =>
+    Effect.gen(function* () {
+      const { contents, dataDir, run } = yield* Revised;
+      const before = yield* promise(() => fingerprint(dataDir));
+      const words = yield* run(["verify", "--data-dir", dataDir]);
+      assertCode(words, 0);
+      assert.match(words.stdout, /^8 partitions, \d+ files, \d+ rows checked: all is as it should be\.\n$/);
+      assert.strictEqual(words.stderr, "");
+      const json = yield* run(["verify", "--data-dir", dataDir, "--json"]);
+      assertCode(json, 0);
+      const [line, ...others] = jsonLines(json.stdout);
+      assert.include(line, { event: "verify-finished", partitions: 8, problems: 0, left: 0 });
+      assert.deepStrictEqual(others, []);
+      assert.deepStrictEqual(yield* promise(() => fingerprint(dataDir)), before);
+      assert.isAbove(contents.parquet["source_mtu_daily_revisions"]!.length, 0);
+      assert.deepStrictEqual(contents.parquet, contents.duckdb);
+    }),
+  );
+
+  for (const { inflict, kind, name, where } of damages) {
+    it.effect(`finds ${name}, and mends it`, () =>
+      Effect.gen(function* () {
+        const made = yield* Revised;
+        const dataDir = yield* copied;
+        yield* promise(async () => inflict(dataDir, fileIn(dataDir, made), made));
+        const lags = kind.source === "lagging";
+        const leading = name.startsWith("Parquet") ? "duckdb" : "parquet";
+        const whole = lags ? (yield* promise(() => contentsOf(dataDir)))[leading] : made.contents.parquet;
+        const damaged = yield* promise(() => fingerprint(dataDir));
+
+        const found = yield* made.run(["verify", "--data-dir", dataDir, "--json"]);
+        assertCode(found, 1);
+        assert.strictEqual(found.stderr, "");
+        const problems = problemsOf(found);
+        assert.isTrue(
+          problems.some((one) => kind.test(String(one["kind"])) && where.test(String(one["where"]))),
+          found.stdout,
+        );
+        for (const problem of problems) {
+          assert.match(String(problem["detail"]), /^[A-Z/].{10,}\.$/s);
+          assert.strictEqual(problem["mended"], false);
+        }
+        const last = jsonLines(found.stdout).at(-1);
+        assert.include(last, { event: "verify-finished", problems: problems.length, left: problems.length });
+        assert.deepStrictEqual(yield* promise(() => fingerprint(dataDir)), damaged);
+
+        const mended = yield* made.run(["verify", "--data-dir", dataDir, "--repair", "--json"]);
+        assertCode(mended, 0);
+        assert.isTrue(problemsOf(mended).every((problem) => problem["mended"] === true));
+        const actions = jsonLines(mended.stdout).filter(({ event }) => event === "repaired");
+        assert.isAbove(actions.length, 0);
+        for (const { action } of actions) assert.match(String(action), /^.{10,}\.$/s);
+
+        const again = yield* made.run(["verify", "--data-dir", dataDir]);
+        assertCode(again, 0);
+        const after = yield* promise(() => contentsOf(dataDir));
+        assert.deepStrictEqual(after.parquet, whole);
+        assert.deepStrictEqual(after.duckdb, whole);
+        assert.isFalse(existsSync(join(dataDir, ".lock")));
+      }),
+    );
+  }
+
+  it.effect("tells a person what it found, and what it did", () =>
+    Effect.gen(function* () {
+      const made = yield* Revised;
+      const dataDir = yield* copied;
+      yield* promise(() => half(fileIn(dataDir, made)("source_mtu_daily")));
+      const found = yield* made.run(["verify", "--data-dir", dataDir]);
+      assertCode(found, 1);
+      assert.match(
+        found.stdout,
+        /^problem: unreadable: .*source_mtu_daily.*\n8 partitions, .* checked: 1 problems\.\n$/,
+      );
+      const mended = yield* made.run(["verify", "--data-dir", dataDir, "--repair"]);
+      assertCode(mended, 0);
+      assert.match(
+        mended.stdout,
+        /^mended: unreadable: .*\ndone: Moved .* to .*damaged.*\.\ndone: source-mtu 2024-01 .*restored in parquet from duckdb\.\n.*: 1 problems, 0 of them left\.\n$/,
+      );
+      // What was damaged is put aside, and not thrown away.
+      const aside = yield* promise(() => filesBelow(join(dataDir, "damaged")));
+      assert.strictEqual(aside.length, 1);
+    }),
+  );
+
+  it.effect("leaves alone what is damaged in the only copy", () =>
+    Effect.gen(function* () {
+      const made = yield* Revised;
+      const dataDir = yield* copied;
+      const file = fileIn(dataDir, made);
+      yield* promise(() => half(file("source_mtu_daily")));
+      const alone = ["verify", "--data-dir", dataDir, "--sink", "parquet"];
+      const before = yield* promise(() => fingerprint(join(dataDir, "parquet")));
+      assertCode(yield* made.run(alone), 1);
+      const tried = yield* made.run([...alone, "--repair"]);
+      assertCode(tried, 1);
+      assert.match(tried.stdout, /^problem: unreadable: .*source_mtu_daily.*1 of them left\.\n$/s);
+      assert.deepStrictEqual(yield* promise(() => fingerprint(join(dataDir, "parquet"))), before);
+
+      // Nor is a copy that is at fault itself taken for a good one.
+      yield* promise(() => alter(dataDir, "DELETE FROM source_mtu_daily WHERE day = '2024-01-09'"));
+      const rows = yield* promise(() => contentsOfMtu(dataDir));
+      const both = yield* made.run(["verify", "--data-dir", dataDir, "--repair"]);
+      assertCode(both, 1);
+      assert.deepStrictEqual(yield* promise(() => fingerprint(join(dataDir, "parquet"))), before);
+      assert.deepStrictEqual(yield* promise(() => contentsOfMtu(dataDir)), rows);
+    }),
+  );
+});
+
+const contentsOfMtu = async (dataDir: string) => {
+  const instance = await DuckDBInstance.create(databaseOf(dataDir), { access_mode: "READ_ONLY" });
+  const connection = await instance.connect();
+  const rows = (await connection.runAndReadAll("FROM source_mtu_daily ORDER BY ALL")).getRowsJson();
+  connection.closeSync();
+  instance.closeSync();
+  return rows;
+};
+
+layer(revised, { excludeTestServices: true })("verify --against-service", (it) => {
+  it.effect("says whether the service still says what is held, and writes nothing", () =>
+    Effect.gen(function* () {
+      const { dataDir, env, run, simulator, workspaceId } = yield* Revised;
+      const before = yield* promise(() => fingerprint(dataDir));
+      const args = ["verify", "--data-dir", dataDir, "--against-service", "--from", "2024-01"];
+      const same = yield* run([...args, "--to", "2024-02"], env);
+      assertCode(same, 0);
+      assert.match(same.stdout, /\n8 partitions compared with the service, 0 differ\.\n$/);
+
+      simulator.setNow("2024-02-09T06:00:00Z");
+      const [source] = simulator.sources(workspaceId);
+      simulator.restate({
+        workspaceId,
+        month: "2024-01",
+        sourceId: source!.id,
+        delta: -7,
+        fromDay: 30,
+        dataset: "source-mtu",
+      });
+      const words = yield* run([...args, "--to", "2024-02"], env);
+      assertCode(words, 1);
+      const lines = words.stdout.split("\n").filter((line) => line.startsWith("differs: "));
+      // January's people, of the source and of the workspace; and one more day of each dataset of February.
+      assert.strictEqual(lines.length, 6);
+      const amount = String.raw`2 rows corrected; MTU of source ${source!.id} on 2024-01-31: [\d,]+ → [\d,]+ \(-7\)`;
+      assert.isTrue(lines.some((line) => new RegExp(`^differs: source-mtu 2024-01 of .*: ${amount}\\.$`).test(line)));
+      assert.isTrue(
+        lines.some((line) => /^differs: workspace-api-calls 2024-02 of .*: .*1 rows that are not held\.$/.test(line)),
+      );
+      assert.match(words.stdout, /\n8 partitions compared with the service, 6 differ\.\n$/);
+
+      const json = yield* run([...args, "--dataset", "workspace-mtu", "--json"], env);
+      assertCode(json, 1);
+      const [, differs, finished] = jsonLines(json.stdout);
+      assert.include(differs, {
+        event: "partition-differs",
+        dataset: "workspace-mtu",
+        usageMonth: "2024-01",
+        corrected: 2,
+        withdrawn: 0,
+        added: 0,
+      });
+      const [change] = differs!["changes"] as ReadonlyArray<JsonLine>;
+      assert.include(change, { sourceId: null, day: "2024-01-31", difference: "-7" });
+      assert.deepStrictEqual(finished, { event: "compare-finished", compared: 1, differing: 1, notHeld: 0 });
+      assert.deepStrictEqual(yield* promise(() => fingerprint(dataDir)), before);
+    }),
+  );
+
+  it.effect("wants to know which months, and repairs nothing", () =>
+    Effect.gen(function* () {
+      const { dataDir, env, run } = yield* Revised;
+      for (const [flags, says] of [
+        [["--against-service"], /--from/],
+        [["--against-service", "--from", "2024-01", "--repair"], /--repair/],
+        [["--from", "2024-01"], /--against-service/],
+        [["--against-service", "--from", "2024-1"], /"2024-1" is no month/],
+        [["--against-service", "--from", "2024-02", "--to", "2024-01"], /before/],
+      ] as const) {
+        const ended = yield* run(["verify", "--data-dir", dataDir, ...flags], env);
+        assertCode(ended, 2);
+        assertOneSentence(ended);
+        assertNoStack(ended.stderr);
+        assert.match(ended.stderr, says);
+      }
+    }),
+  );
+});
