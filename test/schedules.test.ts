@@ -36,19 +36,30 @@ const codesIn = (text: string): ReadonlyArray<string> =>
 
 describe("docs/schedules", () => {
   // Not with --help, which forgives everything: each line has to come as far as its token, which is not there.
-  it.live.each(
-    ["docs/scheduling.md", ...schedules].flatMap((name) =>
-      commandLines(runnable(name)).map((words) => ({ name, words })),
-    ),
-  )("$name has a line that segmeter takes: $words", ({ words }) =>
-    Effect.gen(function* () {
-      const { code, stderr, stdout } = yield* segmeter(harmless(words));
-      assert.strictEqual(code, 2, `${stdout}${stderr}`);
-      assert.match(`${stdout}${stderr}`, /There is no token\.|token file \S+ can't be read/);
-    }),
+  it.live(
+    "have lines that segmeter takes",
+    () =>
+      Effect.gen(function* () {
+        const lines = new Map(
+          ["docs/scheduling.md", ...schedules]
+            .flatMap((name) => commandLines(runnable(name)).map(harmless))
+            .map((words) => [words.join(" "), words]),
+        );
+        assert.isAbove(lines.size, 4);
+        yield* Effect.forEach(
+          lines,
+          Effect.fnUntraced(function* ([line, words]) {
+            const { code, stderr, stdout } = yield* segmeter(words);
+            assert.strictEqual(code, 2, `${line}\n${stdout}${stderr}`);
+            assert.match(`${stdout}${stderr}`, /There is no token\.|token file \S+ can't be read/, line);
+          }),
+          { concurrency: 4 },
+        );
+      }),
+    180_000,
   );
 
-  it("runs nightly from each of them, and is explained", () => {
+  it("run nightly, and are explained", () => {
     for (const name of schedules) assert.include(guide, `(${name.replace("docs/", "")})`);
     for (const [, target] of guide.matchAll(/\]\(([^)#]+)\)/g))
       assert.isTrue(existsSync(resolve(root, "docs", target!)), target);
@@ -58,13 +69,14 @@ describe("docs/schedules", () => {
     }
   });
 
-  it("knows the exit codes of README, and tries again after none that stays", () => {
-    assert.deepStrictEqual(codesIn(guide), codesIn(read("README.md")));
+  it("know the exit codes of README, and try again after none that lasts", () => {
+    assert.includeMembers(codesIn(read("README.md")), codesIn(guide));
+    assert.isAbove(codesIn(guide).length, 5);
     assert.match(read("docs/schedules/segmeter.service"), /^RestartPreventExitStatus=2 3$/m);
     assert.match(read("docs/schedules/kubernetes-cronjob.yaml"), /FailJob\n.*\n.*\n.*\n +values: \[2, 3\]$/m);
   });
 
-  it("pins what it fetches", () => {
+  it("pin what they fetch", () => {
     const [, version] = /pnpm@([\d.]+)/.exec(read("README.md"))!;
     for (const name of ["docs/scheduling.md", ...schedules]) {
       for (const [, other] of read(name).matchAll(/pnpm@([\d.]+)/g)) assert.strictEqual(other, version, name);

@@ -45,8 +45,8 @@ export interface CaptureRunResult {
   readonly totals: Run.RunTotals;
 }
 
-/** Told when a run ends, however it ends. */
-export type OnFinish = (result: CaptureRunResult) => Effect.Effect<void>;
+/** Told when a run ends, however it ends; `isWhole`: nothing ended it before all of the plan was done. */
+export type OnFinish = (result: CaptureRunResult, isWhole: boolean) => Effect.Effect<void>;
 
 export const runCapture = Effect.fn("runCapture")(function* (
   request: CaptureRunRequest,
@@ -112,10 +112,10 @@ export const runCapture = Effect.fn("runCapture")(function* (
     ).pipe(Effect.andThen(Effect.map(totals, (final) => ({ runId, totals: final }))));
   }).pipe(
     Effect.provideService(CallTally, calls),
-    Effect.onExit(() =>
+    Effect.onExit((exit) =>
       Effect.andThen(
         tellFindings(findings),
-        Effect.flatMap(totals, (final) => onFinish({ runId, totals: final })),
+        Effect.flatMap(totals, (final) => onFinish({ runId, totals: final }, Exit.isSuccess(exit))),
       ),
     ),
   );

@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
 import type * as Scope from "effect/Scope";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { publishDatabase, putDatabaseAside, sweepDatabaseLeftovers, temporaryDatabase } from "./DatabaseFiles.ts";
+import { isOfNewerVersion } from "./SchemaVersion.ts";
 import { databasePath, enterDataDirectory, openDuckDB, openEncoder, openParquet } from "./Sinks.ts";
 
 export interface Rebuilt {
@@ -20,18 +20,16 @@ export interface Rebuilt {
 
 const operation = "rebuild segmeter.duckdb";
 
-/** To be called by the one process that holds the directory. Errors: `Foreign` when something would be lost; those of the sinks. */
+/** `parquet`: of a directory that has Parquet files. To be called by the one process that holds it. Errors: `Foreign` when something would be lost; those of the sinks. */
 export const rebuild = Effect.fn("rebuild")(function* (
   dataDir: string,
   parquet: Sink,
+  /** `isLost`: it is known that the old file cannot be read. */
+  options: { readonly isLost: boolean } = { isLost: false },
 ): Effect.fn.Return<Rebuilt, SinkError> {
   const path = databasePath(dataDir);
-  if (!existsSync(join(dataDir, "parquet"))) {
-    return yield* sinkError(operation, "Broken", `There are no Parquet files in ${dataDir}.`, {
-      hint: "Name the data directory with --data-dir.",
-    });
-  }
-  const readable = existsSync(path) ? yield* inspectOld(path, parquet) : true;
+  const isGone = !existsSync(path);
+  const readable = isGone || (!options.isLost && (yield* inspectOld(path, parquet)));
   const temporary = temporaryDatabase(dataDir);
   const partitions = yield* Effect.scoped(
     Effect.flatMap(openDuckDB(temporary, "read-write"), (fresh) => mirror(parquet, fresh)),
@@ -66,8 +64,9 @@ const inspectOld = Effect.fnUntraced(function* (path: string, parquet: Sink): Ef
     ),
   );
   if (Result.isFailure(found)) {
-    // Held by another process, or not to be read by this user: no reason to take it for lost.
-    if (found.failure.reason === "Damaged" || found.failure.reason === "Foreign") return false;
+    const { reason } = found.failure;
+    // Held by another process, not to be read by this user, or of a newer segmeter: no reason to take it for lost.
+    if ((reason === "Damaged" || reason === "Foreign") && !isOfNewerVersion(found.failure)) return false;
     return yield* found.failure;
   }
   const { ahead, foreign } = found.success;

@@ -42,7 +42,8 @@ const fileOf = (dataDir: string, capture: Capture.Capture): string =>
 const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, SinkError> =>
   Effect.tryPromise({ try: run, catch: (cause) => fromSystemError(operation, cause) });
 
-export const rejectFiles = (dataDir: string): Layer.Layer<Rejects> =>
+/** `sweeps`: whether the run knows all that is held; what another sink holds has its rejects here, too. */
+export const rejectFiles = (dataDir: string, sweeps: boolean): Layer.Layer<Rejects> =>
   Layer.succeed(Rejects, {
     keep: (capture, rejects) =>
       attempt("set rejected rows aside", async () => {
@@ -68,6 +69,7 @@ export const rejectFiles = (dataDir: string): Layer.Layer<Rejects> =>
       }),
     sweep: (workspaceId, held) =>
       attempt("sweep rejected rows", async () => {
+        if (!sweeps) return;
         const kept = new Set(held.map((capture) => fileOf(dataDir, capture)));
         const found = await Promise.all(datasetNames.map((dataset) => listWorkspace(dataDir, dataset, workspaceId)));
         for (const path of found.flat().filter((one) => !kept.has(one))) {

@@ -30,6 +30,10 @@ export const readSchemaVersion = Effect.fn("readSchemaVersion")(function* (
   });
 });
 
+/** Whether it was a newer version that was met: nothing is lost then, and nothing is to be put in its place. */
+export const isOfNewerVersion = ({ hint, reason }: SinkError): boolean =>
+  reason === "Foreign" && hint.startsWith("Use a newer segmeter");
+
 /**
  * Brings the directory to the version of this segmeter. To be called by the one process that holds it. Returns how many files
  * were brought up. Errors: those of the files and of the database; what was brought up by then stays so.

@@ -2,7 +2,7 @@
  * Verify, for a whole data directory: which sinks it should have, whether each can be opened, then what the flow finds in them; and
  * with `repair` what can be mended.
  */
-import { Instant, now, type Sink, type SinkError, sinkError } from "@segmeter/domain";
+import { type Sink, type SinkError, sinkError } from "@segmeter/domain";
 import { type Problem, repair as repairSinks, verify as verifySinks, type Verified } from "@segmeter/flow";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
@@ -10,10 +10,10 @@ import * as Result from "effect/Result";
 import * as Schema from "effect/Schema";
 import type * as Scope from "effect/Scope";
 import { existsSync } from "node:fs";
-import { databaseLeftovers, putDatabaseAside, sweepDatabaseLeftovers } from "./DatabaseFiles.ts";
+import { databaseLeftovers, sweepDatabaseLeftovers } from "./DatabaseFiles.ts";
 import { rebuild } from "./Rebuild.ts";
 import { lockDataDirectory } from "./DataLock.ts";
-import { readSchemaVersion, schemaVersion } from "./SchemaVersion.ts";
+import { isOfNewerVersion, readSchemaVersion, schemaVersion } from "./SchemaVersion.ts";
 import {
   databasePath,
   enterDataDirectory,
@@ -60,33 +60,21 @@ export const verifyDirectory = Effect.fn("verifyDirectory")(function* (options: 
     }
   }
 
-  const open = openDuckDB(databasePath(dataDir), repair ? "read-write" : "read-only");
-  let duckdb: Sink | undefined;
-  if (names.includes("duckdb")) {
-    const opened = existsSync(databasePath(dataDir)) ? yield* Effect.result(open) : undefined;
-    if (opened !== undefined && Result.isSuccess(opened)) duckdb = opened.success;
-    else if (opened === undefined ? yield* isExpected(parquet) : isLost(opened.failure)) {
-      const problem: Problem = {
-        sinks: ["duckdb"],
-        kind: "unreadable",
-        where: databasePath(dataDir),
-        detail: opened === undefined ? "It is not there, and the last run wrote it." : opened.failure.detail,
-      };
-      early.push(problem);
-      if (repair && parquet !== undefined) {
-        if (opened !== undefined) {
-          const aside = yield* putDatabaseAside(dataDir, Instant.format(yield* now));
-          actions.push(`${problem.where}: moved to ${aside}.`);
-        }
-        const { partitions } = yield* rebuild(dataDir, parquet);
-        actions.push(`${problem.where}: made anew from the Parquet files, ${partitions} partitions.`);
-        mended.add(problem);
-        duckdb = yield* open;
-      }
-    } else if (opened !== undefined) return yield* opened.failure;
+  const path = databasePath(dataDir);
+  const looked = names.includes("duckdb") ? yield* lookInto(path, parquet, repair) : undefined;
+  if (looked !== undefined) {
+    early.push(looked);
+    if (repair && parquet !== undefined) {
+      const { aside, partitions } = yield* rebuild(dataDir, parquet, { isLost: true });
+      if (aside !== undefined) actions.push(`${path}: moved to ${aside}.`);
+      actions.push(`${path}: made anew from the Parquet files, ${partitions} partitions.`);
+      mended.add(looked);
+    }
   }
+  const isThere = names.includes("duckdb") && (looked === undefined || mended.has(looked)) && existsSync(path);
+  const duckdb = isThere ? [yield* openDuckDB(path, repair ? "read-write" : "read-only")] : [];
 
-  const sinks = [...(parquet === undefined ? [] : [parquet]), ...(duckdb === undefined ? [] : [duckdb])];
+  const sinks = [...(parquet === undefined ? [] : [parquet]), ...duckdb];
   if (!repair) {
     const verified = yield* verifySinks(sinks);
     const found = [...early, ...verified.problems];
@@ -102,7 +90,29 @@ export const verifyDirectory = Effect.fn("verifyDirectory")(function* (options: 
   };
 });
 
-const isLost = ({ reason }: SinkError): boolean => reason === "Damaged" || reason === "Foreign";
+/**
+ * What is wrong with the database as a whole, undefined when nothing is; it is closed again. `wholly`: reads all of it, for it is
+ * about to be written to.
+ */
+const lookInto = Effect.fnUntraced(function* (
+  path: string,
+  parquet: Sink | undefined,
+  wholly: boolean,
+): Effect.fn.Return<Problem | undefined, SinkError> {
+  const lost = (detail: string): Problem => ({ sinks: ["duckdb"], kind: "unreadable", where: path, detail });
+  if (!existsSync(path)) {
+    return (yield* isExpected(parquet)) ? lost("It is not there, and the last run wrote it.") : undefined;
+  }
+  const opened = Effect.flatMap(openDuckDB(path, "read-only"), (sink) =>
+    wholly ? Effect.asVoid(sink.inspect) : Effect.void,
+  );
+  const found = yield* Effect.result(Effect.scoped(opened));
+  if (Result.isSuccess(found)) return undefined;
+  return isLost(found.failure) ? lost(found.failure.detail) : yield* found.failure;
+});
+
+const isLost = (error: SinkError): boolean =>
+  (error.reason === "Damaged" || error.reason === "Foreign") && !isOfNewerVersion(error);
 
 const Arguments = Schema.fromJsonString(Schema.Struct({ sinks: Schema.Array(Schema.String) }));
 
@@ -147,8 +157,9 @@ export const openToVerify = Effect.fn("openToVerify")(function* (
 const lookAt = Effect.fnUntraced(function* (
   dataDir: string,
 ): Effect.fn.Return<ReadonlyArray<string>, SinkError, Scope.Scope> {
+  // Undefined where no run can be read from Parquet files: that is for the inspection to tell, and a database answers for itself.
   const version = yield* readSchemaVersion(dataDir);
-  if (version !== schemaVersion && existingSinks(dataDir).length > 0) {
+  if (version !== undefined && version !== schemaVersion) {
     const detail = `${dataDir} has schema version ${version}, from an older segmeter.`;
     const hint = "A backfill, a nightly run or verify --repair brings it up to date.";
     return yield* sinkError("verify", "Foreign", detail, { hint });

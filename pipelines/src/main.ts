@@ -5,6 +5,9 @@
 import { enableCompileCache } from "node:module";
 
 enableCompileCache();
+// As process 1 of a container it would miss a signal that comes before its handlers do.
+const early = { SIGINT: () => process.exit(130), SIGTERM: () => process.exit(143) };
+for (const [signal, end] of Object.entries(early)) process.once(signal, end);
 // What is captured, and DuckDB's log beside it, is this user's alone.
 process.umask(0o077);
 
@@ -22,6 +25,7 @@ const [{ main, withoutToken }, { exitCodes, interruption }, NodeRuntime, NodeSer
 process.once("SIGTERM", () => {
   interruption.code = exitCodes.terminated;
 });
+for (const [signal, end] of Object.entries(early)) process.off(signal, end);
 // A reader may have seen enough, as `head` has: what is written for its own sake ends then, and a run goes on without a reader.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") process.exit(exitCodes.incomplete);

@@ -96,7 +96,7 @@ layer(backfilled, { excludeTestServices: true })("a backfill to both sinks", (it
           assert.match(
             ended.stdout,
             new RegExp(
-              String.raw`^16 partitions captured \(${total} rows\), 4 empty, 4 absent, 0 held already, 0 failed; `,
+              String.raw`^backfill: 16 partitions captured \(${total} rows\), 4 empty, 4 absent, 0 held already, 0 failed; `,
             ),
           );
           assert.match(ended.stdout, /; \d+ requests, 0 of them retries, in .+\n$/);

@@ -109,7 +109,8 @@ const told = Layer.effect(
 const callsOf = (...asked: ReadonlyArray<string>): ReadonlyArray<string> =>
   asked.flatMap((month) => datasetNames.map((name) => `${datasets[name].path} ${month}-01`)).toSorted();
 
-const withoutRuns = ({ captures: _, runs: __, ...rest }: Contents): Contents => rest;
+const withoutRuns = (contents: Contents): Contents =>
+  Object.fromEntries(Object.entries(contents).filter(([table]) => table !== "captures" && table !== "runs"));
 
 /** MTU, or API calls, of the last row: of the source, or of the workspace itself. */
 const figureOf = (rows: ReadonlyArray<PlainRow>, day: string, sourceId?: string): bigint => {

@@ -11,10 +11,11 @@ import type { SinkError } from "./SinkError.ts";
  * - `unreadable`: a file that is torn, or none of ours
  * - `altered`: what is stored is not what was committed: rows, schema, keys or checksum differ
  * - `pending`: revisions of a capture that was not committed
+ * - `astray`: what lies where it does not belong, in nobody's place
  * - `inconsistent`: rows, revisions and ledger contradict each other
  * - `leftover`: what a killed process left behind
  */
-export type FaultKind = "unreadable" | "altered" | "pending" | "inconsistent" | "leftover";
+export type FaultKind = "unreadable" | "altered" | "astray" | "pending" | "inconsistent" | "leftover";
 
 export interface Fault {
   readonly sink: SinkName;

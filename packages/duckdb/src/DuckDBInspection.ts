@@ -21,9 +21,11 @@ import {
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Result from "effect/Result";
+import * as Books from "./DuckDBBooks.ts";
 import * as Ledger from "./DuckDBLedger.ts";
 import { findRepeated, readRevisions, readRows, revisionTableOf, usageTableOf } from "./DuckDBPartition.ts";
 import type { Transact } from "./DuckDBSession.ts";
+import { setOrphansAside } from "./OrphanRows.ts";
 
 /** Shape: faults by dataset, then workspace and month. Errors: those of reading at all, such as a damaged file. */
 export const inspectDatabase = Effect.fnUntraced(function* (
@@ -53,18 +55,28 @@ export const inspectDatabase = Effect.fnUntraced(function* (
     const { capture, findings, found } = looked.success;
     rows += found;
     if (capture !== undefined) held.push(capture);
-    faults.push(...findings.map(({ detail, kind }) => faultOf(kind, where, detail, partition)));
+    const clear = setOrphansAside(transact, path, partition);
+    for (const { detail, kind } of findings) {
+      const fault = faultOf(kind, where, detail, partition);
+      faults.push(kind === "astray" ? { ...fault, clear } : fault);
+    }
+  }
+  // Read for their own sake: a block that is torn shows only then.
+  for (const id of yield* transact("list the workspaces", Books.workspaceIds)) {
+    yield* orAltered(transact(`read the books of workspace ${id}`, (connection) => Books.read(connection, path, id)));
   }
   return { faults, held, files: 1, rows };
 });
 
-/** What cannot be read because of what is stored is a fault; any other failure is the inspection's own. */
+/** What is stored and is not as segmeter stores it is a fault; any other failure, such as a torn file, is the inspection's own. */
 const orAltered = <A>(read: Effect.Effect<A, SinkError>): Effect.Effect<Result.Result<A, SinkError>, SinkError> =>
   Effect.flatMap(Effect.result(read), (result) =>
-    Result.isFailure(result) && !["Damaged", "Unrepresentable"].includes(result.failure.reason)
-      ? Effect.fail(result.failure)
-      : Effect.succeed(result),
+    Result.isFailure(result) && !isOfContent(result.failure) ? Effect.fail(result.failure) : Effect.succeed(result),
   );
+
+/** What DuckDB itself finds damaged has its error as the cause. */
+const isOfContent = ({ cause, reason }: SinkError): boolean =>
+  reason === "Unrepresentable" || (reason === "Damaged" && cause === undefined);
 
 /** A partition that anything is there of, as it is written in the tables. */
 interface Place {
@@ -117,8 +129,10 @@ const inspectPartition = async (
   const add = (kind: FaultKind, detail: string): void => void findings.push({ kind, detail });
   const counted = `${count(rows.length, "row")} and ${count(revisions.length, "revision")}`;
   if (times > 1) add("inconsistent", `It is held ${times} times.`);
-  else if (times === 0) add("inconsistent", `It has ${counted}, and no capture is held.`);
-  else if (capture === undefined)
+  else if (times === 0) {
+    // What the ledger knows of was captured, and is not put aside for want of a mark that it is held.
+    add(captures.some(Capture.isHeld) ? "inconsistent" : "astray", `It has ${counted}, and no capture is held.`);
+  } else if (capture === undefined)
     add("inconsistent", `It has ${counted}; the capture that it holds is not in the ledger.`);
   const row = findRepeated(usageTableOf(partition), rows);
   if (row !== undefined) add("altered", `Two rows have the key ${row}.`);

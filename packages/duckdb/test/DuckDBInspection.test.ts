@@ -168,6 +168,33 @@ describe("DuckDBInspection", () => {
     );
   }
 
+  it.live("rows of a month that was never captured can be moved out, and are not lost", () =>
+    Effect.gen(function* () {
+      const path = yield* filled;
+      const astray =
+        "SELECT * REPLACE (DATE '2019-01-01' AS usage_month) FROM source_mtu_daily WHERE workspace_id = 'w1'";
+      yield* Effect.promise(() => ask(path, `INSERT INTO source_mtu_daily ${astray}`));
+      const sink = yield* openDuckDBSink({ path });
+      const { faults } = yield* sink.inspect;
+      assert.deepStrictEqual(
+        faults.map((fault) => [fault.kind, fault.where, fault.detail]),
+        [
+          [
+            "astray",
+            "source_mtu_daily 2019-01 of workspace w1",
+            "It has 2 rows and 0 revisions, and no capture is held.",
+          ],
+        ],
+      );
+      const done = yield* faults[0]!.clear!;
+      assert.deepStrictEqual((yield* sink.inspect).faults, []);
+      assert.lengthOf((yield* sink.read(january))!.rows, 2);
+      const file = / to (.+)\.$/.exec(done)![1]!;
+      const kept = yield* Effect.promise(() => ask(":memory:", `SELECT source_id FROM '${file}' ORDER BY ALL`));
+      assert.lengthOf(kept, 2);
+    }).pipe(Effect.scoped),
+  );
+
   it.live("what is at fault is whole again when it is replaced from another sink", () =>
     Effect.gen(function* () {
       const path = yield* filled;

@@ -25,16 +25,15 @@ export const repair = Effect.fn("Flow.repair")(function* (
   const clear = (problem: Problem) =>
     problem.clear === undefined ? Effect.void : Effect.map(problem.clear, (action) => void actions.push(action));
 
-  yield* Effect.forEach(
-    before.problems.filter(({ kind }) => sweepable.has(kind)),
-    clear,
-  );
+  // What is astray goes whether or not anything takes its place.
+  const isSwept = ({ kind }: Problem) => sweepable.has(kind) || kind === "astray";
+  yield* Effect.forEach(before.problems.filter(isSwept), clear);
   const faults = before.problems.filter(({ kind }) => !sweepable.has(kind));
   const own = faults.filter(({ kind }) => kind !== "lagging" && kind !== "differing");
   // A file of the books makes room for what the others know; with one sink alone nobody does.
   if (sinks.length > 1) {
     yield* Effect.forEach(
-      own.filter(({ partition }) => partition === undefined),
+      own.filter((problem) => problem.partition === undefined && !isSwept(problem)),
       clear,
     );
   }
@@ -55,7 +54,10 @@ export const repair = Effect.fn("Flow.repair")(function* (
       return held !== undefined && !isAtFault(sink) && holdings.every((own) => Capture.byTime(own, held) <= 0);
     });
     if (donor === undefined) continue;
-    yield* Effect.forEach(problems, clear);
+    yield* Effect.forEach(
+      problems.filter((problem) => !isSwept(problem)),
+      clear,
+    );
     yield* copy(partition, yield* partyOf(donor, partition.workspaceId), sinks.filter(isAtFault), actions);
   }
 

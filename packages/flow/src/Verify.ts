@@ -6,6 +6,7 @@ import {
   type Capture,
   type Fault,
   type FaultKind,
+  type Inspection,
   Instant,
   Partition,
   type Sink,
@@ -51,12 +52,15 @@ export interface Verified {
 export const verify = Effect.fn("Flow.verify")(function* (
   sinks: ReadonlyArray<Sink>,
 ): Effect.fn.Return<Verified, SinkError> {
-  const inspections = yield* Effect.forEach(sinks, (sink) =>
-    Effect.map(sink.inspect, (inspection) => ({ sink, ...inspection })),
+  const looked = yield* Effect.forEach(sinks, (sink) => Effect.map(inspect(sink), (found) => ({ sink, ...found })));
+  const inspections = looked.flatMap(({ inspection, sink }) =>
+    inspection === undefined ? [] : [{ sink, ...inspection }],
   );
-  const own = inspections.flatMap(({ faults }) =>
-    faults.map(({ sink, ...fault }): Problem => ({ sinks: [sink], ...fault })),
-  );
+  const readable = inspections.map(({ sink }) => sink);
+  const own = [
+    ...looked.flatMap(({ lost }) => lost ?? []),
+    ...inspections.flatMap(({ faults }) => faults.map(({ sink, ...fault }): Problem => ({ sinks: [sink], ...fault }))),
+  ];
   const held = new Map(
     inspections.map(({ held: captures, sink }) => [
       sink.name,
@@ -74,14 +78,14 @@ export const verify = Effect.fn("Flow.verify")(function* (
     ),
   );
   const compared: Array<Problem> = [];
-  if (sinks.length > 1) {
+  if (readable.length > 1) {
     for (const [label, partition] of partitions) {
-      if (!faulty.has(label)) compared.push(...(yield* comparePartition(partition, sinks, held)));
+      if (!faulty.has(label)) compared.push(...(yield* comparePartition(partition, readable, held)));
     }
     const lagging = new Set(compared.map(({ partition }) => Partition.label(partition!)));
     const isLevel = (partition: Partition.Partition) =>
       !faulty.has(Partition.label(partition)) && !lagging.has(Partition.label(partition));
-    compared.push(...(yield* compareBooks(sinks, isLevel)));
+    compared.push(...(yield* compareBooks(readable, isLevel)));
   }
   return {
     problems: [...own, ...compared],
@@ -91,6 +95,23 @@ export const verify = Effect.fn("Flow.verify")(function* (
     rows: inspections.reduce((sum, { rows }) => sum + rows, 0),
   };
 });
+
+interface Looked {
+  readonly inspection?: Inspection;
+  readonly lost?: Problem;
+}
+
+/** A sink that is damaged as a whole is a problem of its own, and keeps no other from being looked at. */
+const inspect = ({ inspect: inspected, name }: Sink): Effect.Effect<Looked, SinkError> =>
+  Effect.matchEffect(inspected, {
+    onSuccess: (inspection) => Effect.succeed<Looked>({ inspection }),
+    onFailure: (error) =>
+      error.reason === "Damaged"
+        ? Effect.succeed<Looked>({
+            lost: { sinks: [name], kind: "unreadable", where: `the ${name} sink`, detail: error.detail },
+          })
+        : Effect.fail(error),
+  });
 
 const comparePartition = Effect.fnUntraced(function* (
   partition: Partition.Partition,

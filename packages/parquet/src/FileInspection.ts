@@ -32,7 +32,7 @@ import { isOfRevisions, type PlacedFile } from "./ParquetRevisions.ts";
 export interface FileInspection {
   /** Undefined: nothing is wrong with the file by itself. */
   readonly fault?: {
-    readonly kind: "unreadable" | "altered";
+    readonly kind: "unreadable" | "altered" | "astray";
     /** Sentences. */
     readonly detail: string;
     /** Whether moving the file away is of any use, and does no harm. */
@@ -60,7 +60,7 @@ const inspect = async (opened: ParquetColumns, { file, table }: PlacedFile): Pro
   const foreign = foreignness(metadata, table, file);
   if (foreign !== undefined && !isKnownVersion(metadata)) throw foreign;
   // Ours, but of another place.
-  if (foreign !== undefined) return altered([foreign.detail.slice(file.path.length + 1, -1)]);
+  if (foreign !== undefined) return { fault: { kind: "astray", detail: foreign.detail, isMovable: true } };
   if (table.name in usageTables && parseCapture(metadata) === undefined) {
     return altered(["has a footer that names no capture"]);
   }

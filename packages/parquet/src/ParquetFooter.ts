@@ -90,6 +90,46 @@ export const revisionsMetadata = (
   "segmeter.superseded_until": Instant.format(supersededUntil(revisions)),
 });
 
+/** How many revisions belong to a capture, and their checksum: what its usage file's footer says of the file beside it. */
+export interface RevisionsMark {
+  readonly count: string;
+  readonly checksum: string;
+}
+
+export const markOf = (table: Table, revisions: ReadonlyArray<Revision>): RevisionsMark => ({
+  count: String(revisions.length),
+  checksum: checksumOf(table, revisions),
+});
+
+/** The same, by the revisions file's own footer. */
+export const markIn = (metadata: Metadata): RevisionsMark => ({
+  count: metadata["segmeter.rows"] ?? "",
+  checksum: metadata["segmeter.checksum"] ?? "",
+});
+
+/** What a usage file's footer says of the revisions; undefined where it says nothing, as after a migration. */
+export const parseMark = (metadata: Metadata): RevisionsMark | undefined => {
+  const { "segmeter.revisions": count, "segmeter.revisions_checksum": checksum } = metadata;
+  return count === undefined || checksum === undefined ? undefined : { count, checksum };
+};
+
+export const markMetadata = ({ checksum, count }: RevisionsMark): Metadata => ({
+  "segmeter.revisions": count,
+  "segmeter.revisions_checksum": checksum,
+});
+
+/** What is wrong with revisions that stand, going by the mark; undefined when nothing is. */
+export const deviation = (
+  mark: RevisionsMark | undefined,
+  table: Table,
+  revisions: ReadonlyArray<Revision>,
+): string | undefined => {
+  if (mark === undefined || markOf(table, revisions).checksum === mark.checksum) return undefined;
+  return mark.count === String(revisions.length)
+    ? "has other revisions than were committed: their checksum differs"
+    : `has ${revisions.length} revisions that stand; ${mark.count} were committed`;
+};
+
 /** When the last of the revisions was superseded; 0 without any. */
 export const supersededUntil = (revisions: ReadonlyArray<Revision>): Instant.EpochMicros =>
   revisions.reduce((latest, { superseded_at }) => Math.max(latest, superseded_at), 0);

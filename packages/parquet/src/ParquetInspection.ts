@@ -11,6 +11,7 @@ import { attempt } from "./Attempt.ts";
 import { type Inspector, inspectPlaced } from "./Inspector.ts";
 import { inspectMonth, monthsOf } from "./MonthInspection.ts";
 import { type ParquetTree, readTree } from "./ParquetTree.ts";
+import { setAside } from "./SetAside.ts";
 
 export const inspectFiles = Effect.fn("ParquetInspection.inspectFiles")(function* (
   dataDir: string,
@@ -18,7 +19,7 @@ export const inspectFiles = Effect.fn("ParquetInspection.inspectFiles")(function
 ): Effect.fn.Return<Inspection, SinkError> {
   const inspector: Inspector = { dataDir, encoder, faults: [], held: [], files: 0, rows: 0 };
   const tree = yield* readTree(dataDir);
-  inspector.faults.push(...strayFaults(tree));
+  inspector.faults.push(...strayFaults(dataDir, tree));
   for (const month of monthsOf(tree)) yield* inspectMonth(inspector, month);
   for (const placed of tree.files) {
     if (placed.table.partitioning === "workspace") yield* inspectPlaced(inspector, placed);
@@ -27,9 +28,12 @@ export const inspectFiles = Effect.fn("ParquetInspection.inspectFiles")(function
   return { faults, held, files, rows };
 });
 
-const strayFaults = ({ closed, leftovers, strangers }: ParquetTree): ReadonlyArray<Fault> => [
+const strayFaults = (dataDir: string, { closed, leftovers, strangers }: ParquetTree): ReadonlyArray<Fault> => [
   ...closed.map(([path, { detail }]) => fault("unreadable", path, `${path} cannot be listed: ${detail}`)),
-  ...strangers.map((path) => fault("inconsistent", path, `${path} is no file of segmeter's.`)),
+  ...strangers.map(({ isFile, path }) => ({
+    ...fault("astray", path, `${path} is no file of segmeter's, and whoever reads the directory may take it for one.`),
+    ...(isFile ? { clear: setAside(dataDir, path) } : {}),
+  })),
   ...leftovers.map((path) => ({
     ...fault("leftover", path, `${path} was left behind by a process that was killed while it wrote.`),
     clear: Effect.as(

@@ -16,6 +16,7 @@ import {
   type Revision,
   revisionTables,
   type SinkError,
+  sinkError,
   type Table,
   usageTables,
 } from "@segmeter/domain";
@@ -24,7 +25,17 @@ import type * as Scope from "effect/Scope";
 import { attempt, orMissing } from "./Attempt.ts";
 import { sameRows } from "./Checksum.ts";
 import { stageFile, syncDirectory } from "./ParquetFile.ts";
-import { parseSupersededUntil, revisionsMetadata } from "./ParquetFooter.ts";
+import {
+  deviation,
+  markIn,
+  markOf,
+  type Metadata,
+  parseCapture,
+  parseMark,
+  parseSupersededUntil,
+  revisionsMetadata,
+  type RevisionsMark,
+} from "./ParquetFooter.ts";
 import { fileOf, type TableFile } from "./ParquetLayout.ts";
 import { readCapture, readMetadata, readRows } from "./ParquetReader.ts";
 import { keepPrevious, settlePrevious } from "./PreviousRevisions.ts";
@@ -73,21 +84,39 @@ export const standing = (
 ): ReadonlyArray<Revision> =>
   held === undefined ? [] : revisions.filter(({ superseded_at }) => superseded_at <= held.capturedAt);
 
-/** Whether all were superseded by then, by the footer alone; so it is without a file. */
-const supersededBy = ({ file, table }: PlacedFile, instant: Instant.EpochMicros) =>
-  Effect.map(
-    orMissing(readMetadata(table, file), undefined),
-    (metadata) => metadata === undefined || (parseSupersededUntil(metadata) ?? Number.POSITIVE_INFINITY) <= instant,
-  );
+/**
+ * Those that stand, of a partition; none without a file. Errors: `Damaged` when they are not those that the held capture was
+ * committed with, since a copy that lacks some must not pass for the whole.
+ */
+export const readStanding = Effect.fn("ParquetRevisions.readStanding")(function* (
+  dataDir: string,
+  partition: Partition.Partition,
+) {
+  const placed = yield* revisionsFile(dataDir, partition);
+  const found = yield* readRevisions(placed);
+  const usage = yield* usageFile(dataDir, partition);
+  const metadata = yield* orMissing(readMetadata(usage.table, usage.file), undefined);
+  if (metadata === undefined) return [];
+  const rows = standing(found ?? [], parseCapture(metadata)?.capture);
+  const problem = deviation(parseMark(metadata), placed.table, rows);
+  if (problem === undefined) return rows;
+  return yield* sinkError(`read ${placed.file.path}`, "Damaged", `${placed.file.path} ${problem}.`);
+});
+
+/** By the footer alone; of no file, nothing was superseded after any instant. */
+const wasSupersededBy = (metadata: Metadata | undefined, instant: Instant.EpochMicros): boolean =>
+  metadata === undefined || (parseSupersededUntil(metadata) ?? Number.POSITIVE_INFINITY) <= instant;
 
 export interface StagedRevisions {
+  /** For the footer of the usage file that they are committed with. */
+  readonly mark: RevisionsMark;
   /** Puts the revisions in place, once with the usage file's commit, and takes that back when the other fails. */
   readonly commitWith: (usage: Effect.Effect<void, SinkError>) => Effect.Effect<void, SinkError>;
 }
 
 /**
  * Writes the revisions as they will be, beside their place. Without any change to them nothing is written; when the capture
- * superseded nothing, at most the file's footer is read. Call it one at a time for each partition.
+ * superseded nothing, the file's footer is all that is read. Call it one at a time for each partition.
  */
 export const stageRevisions = Effect.fn("ParquetRevisions.stageRevisions")(function* (
   dataDir: string,
@@ -95,20 +124,25 @@ export const stageRevisions = Effect.fn("ParquetRevisions.stageRevisions")(funct
   { captureId, partition }: Capture.Capture,
   { revisions, since }: Capture.Superseded,
 ): Effect.fn.Return<StagedRevisions, SinkError, Scope.Scope> {
-  const unchanged: StagedRevisions = { commitWith: (usage) => usage };
-  if (revisions.length === 0 && since === Number.MAX_SAFE_INTEGER) return unchanged;
   const { file, table } = yield* revisionsFile(dataDir, partition);
-  if (revisions.length === 0 && (yield* supersededBy({ file, table }, since))) return unchanged;
+  const unchanged = (mark: RevisionsMark): StagedRevisions => ({ mark, commitWith: (usage) => usage });
+  if (revisions.length === 0) {
+    const metadata = yield* orMissing(readMetadata(table, file), undefined);
+    if (wasSupersededBy(metadata, since))
+      return unchanged(metadata === undefined ? markOf(table, []) : markIn(metadata));
+  }
   const before = (yield* readRevisions({ file, table })) ?? [];
   const stay = before.filter(({ superseded_at }) => superseded_at <= since);
   const rows = [...stay, ...revisions].sort(byVersion);
-  if (sameRows(table, before, rows)) return unchanged;
+  const mark = markOf(table, rows);
+  if (sameRows(table, before, rows)) return unchanged(mark);
   const { path } = file;
   const commit =
     rows.length === 0
       ? removeFile(path)
       : (yield* stageFile(encoder, { table, rows, metadata: revisionsMetadata(table, file, rows), path })).commit;
   return {
+    mark,
     commitWith: (usage) =>
       Effect.acquireUseRelease(
         keepPrevious(path, captureId),

@@ -22,12 +22,12 @@ import { attempt, during, orMissing } from "./Attempt.ts";
 import { makeLocks } from "./Locks.ts";
 import { makeParquetBooks } from "./ParquetBooks.ts";
 import { makeDirectory, stageFile } from "./ParquetFile.ts";
-import { captureMetadata } from "./ParquetFooter.ts";
+import { captureMetadata, markMetadata } from "./ParquetFooter.ts";
 import { inspectFiles } from "./ParquetInspection.ts";
 import { parquetDirectory } from "./ParquetLayout.ts";
 import { heldCaptures, ledgerFile, ledgerOf, readLedger, stageLedger } from "./ParquetLedger.ts";
 import { readCaptured } from "./ParquetReader.ts";
-import { heldCapture, readRevisions, revisionsFile, stageRevisions, standing, usageFile } from "./ParquetRevisions.ts";
+import { readStanding, stageRevisions, usageFile } from "./ParquetRevisions.ts";
 
 export interface ParquetSinkOptions {
   /** Made when it is missing, for this user alone. */
@@ -58,18 +58,23 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
     const { capture, rows } = captured;
     const { partition } = capture;
     const { file, table } = yield* usageFile(dataDir, partition);
-    const metadata = yield* captureMetadataOf(captured);
-    const data = yield* stageFile(encoder, { table, rows, metadata, path: file.path });
-    const commit = Effect.gen(function* () {
+    const footer = yield* captureMetadataOf(captured);
+    const staged = Effect.gen(function* () {
       const revisions = yield* stageRevisions(dataDir, encoder, capture, superseded);
-      const entries = [...superseded.captures, capture];
-      const ledger = yield* stageLedger(dataDir, encoder, ledgerOf(partition), entries);
-      // Once the data is in place the capture stands, and the ledger is merely behind: no failure of the replace.
-      const entered = Effect.ignore(ledger?.commit ?? Effect.void);
-      yield* Effect.uninterruptible(Effect.andThen(revisions.commitWith(data.commit), entered));
+      const metadata = { ...footer, ...markMetadata(revisions.mark) };
+      const data = yield* stageFile(encoder, { table, rows, metadata, path: file.path });
+      const commit = Effect.gen(function* () {
+        const entries = [...superseded.captures, capture];
+        const ledger = yield* stageLedger(dataDir, encoder, ledgerOf(partition), entries);
+        // Once the data is in place the capture stands, and the ledger is merely behind: no failure of the replace.
+        const entered = Effect.ignore(ledger?.commit ?? Effect.void);
+        yield* Effect.uninterruptible(Effect.andThen(revisions.commitWith(data.commit), entered));
+      });
+      yield* inTurn(partition, Effect.scoped(commit));
     });
-    yield* inTurn(partition, Effect.scoped(commit));
-  }, Effect.scoped);
+    // By the partition first, so that those of one month are written side by side.
+    yield* oneAtATime(file.path, Effect.scoped(staged));
+  });
 
   const read = Effect.fn("ParquetSink.read")(function* (partition: Partition.Partition) {
     const { file, table } = yield* usageFile(dataDir, partition);
@@ -77,17 +82,12 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
     return { capture, rows: rows as ReadonlyArray<UsageRow> };
   });
 
-  const revisions = Effect.fn("ParquetSink.revisions")(function* (partition: Partition.Partition) {
-    const found = yield* readRevisions(yield* revisionsFile(dataDir, partition));
-    return found === undefined ? [] : standing(found, yield* heldCapture(dataDir, partition));
-  });
-
   return {
     name: "parquet",
     held: (workspaceId) => heldCaptures(dataDir, workspaceId).pipe(during(`list what is held of ${workspaceId}`)),
     read: (partition) => orMissing(read(partition), undefined).pipe(during(`read ${labelOf(partition)}`)),
     revisions: (partition) =>
-      inTurn(partition, revisions(partition)).pipe(during(`read the revisions of ${labelOf(partition)}`)),
+      inTurn(partition, readStanding(dataDir, partition)).pipe(during(`read the revisions of ${labelOf(partition)}`)),
     replace: (captured, superseded = Capture.nothingSuperseded) =>
       replace(captured, superseded).pipe(during(`replace ${labelOf(captured.capture.partition)}`)),
     record: (capture) => enter(capture.partition, [capture]).pipe(during(`record ${labelOf(capture.partition)}`)),

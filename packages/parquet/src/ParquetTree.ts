@@ -2,6 +2,7 @@
  * Everything that lies below `parquet/`, told apart: the files of the tables, what killed processes left, and what is not ours.
  * A directory that may not be listed is named, and keeps no other from being.
  */
+import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type SinkError, type Table, tables } from "@segmeter/domain";
@@ -20,7 +21,7 @@ export interface ParquetTree {
   /** Temporary files that nobody writes any more. */
   readonly leftovers: Array<string>;
   /** Files and directories that are not ours; of a directory only itself. */
-  readonly strangers: Array<string>;
+  readonly strangers: Array<{ readonly path: string; readonly isFile: boolean }>;
   /** Directories that could not be listed. */
   readonly closed: Array<readonly [path: string, error: SinkError]>;
 }
@@ -31,7 +32,8 @@ export const readTree = Effect.fn("ParquetTree.readTree")(function* (dataDir: st
   const root = parquetDirectory(dataDir);
   for (const entry of yield* list(tree, root)) {
     const table = tables.find(({ name }) => name === entry.name);
-    if (table === undefined || !entry.isDirectory()) tree.strangers.push(join(root, entry.name));
+    if (table === undefined || !entry.isDirectory())
+      tree.strangers.push({ path: join(root, entry.name), isFile: entry.isFile() });
     else yield* walk(tree, table, join(root, entry.name), "");
   }
   return tree;
@@ -61,17 +63,18 @@ const walk: (tree: ParquetTree, table: Table, root: string, name: string) => Eff
     for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const inside = join(name, entry.name);
       if (entry.isDirectory() && isOnTheWay(table, inside)) yield* walk(tree, table, root, inside);
-      else place(tree, table, join(root, inside), entry.name, parseFile(root, table, join(name, fileName)));
+      else place(tree, table, join(root, inside), entry, parseFile(root, table, join(name, fileName)));
     }
   },
 );
 
 /** `file`: the one that belongs in this directory, if any does. */
-const place = (tree: ParquetTree, table: Table, path: string, name: string, file: Option.Option<TableFile>): void => {
-  if (Option.isNone(file)) tree.strangers.push(path);
+const place = (tree: ParquetTree, table: Table, path: string, entry: Dirent, file: Option.Option<TableFile>): void => {
+  const { name } = entry;
+  if (Option.isNone(file)) tree.strangers.push({ path, isFile: entry.isFile() });
   else if (name === fileName) tree.files.push({ table, file: file.value });
   else if (isPrevious(name) && isOfRevisions(table)) tree.kept.push({ table, file: file.value, copy: path });
-  else if (!isTemporary(name)) tree.strangers.push(path);
+  else if (!isTemporary(name)) tree.strangers.push({ path, isFile: entry.isFile() });
   // The one of a process that lives is neither ours to judge nor a stranger.
   else if (isLeftover(name)) tree.leftovers.push(path);
 };

@@ -15,9 +15,9 @@ import {
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { type Inspector, inspectPlaced } from "./Inspector.ts";
-import { parseCapture, supersededUntil } from "./ParquetFooter.ts";
+import { deviation, parseCapture, parseMark, supersededUntil } from "./ParquetFooter.ts";
 import { rollBack, stateOfRevisions } from "./ParquetRecovery.ts";
-import { type PlacedFile, settleRevisions, standing, usageFile } from "./ParquetRevisions.ts";
+import { type PlacedFile, revisionsFile, settleRevisions, standing, usageFile } from "./ParquetRevisions.ts";
 import type { ParquetTree } from "./ParquetTree.ts";
 
 export interface PartitionFiles extends Pick<ParquetTree, "files" | "kept"> {
@@ -70,7 +70,12 @@ export const inspectPartition = Effect.fnUntraced(function* (
       report("pending", path, `${path} has revisions of a capture that was not committed.`, rolledBack);
   }
   if (capture !== undefined) {
-    const history = { capture, rows: rows!.rows as ReadonlyArray<UsageRow>, revisions: standing(superseded, capture) };
+    const stand = standing(superseded, capture);
+    const deviates = deviation(parseMark(rows!.metadata!), revisionTables[table], stand);
+    const { path } = (yield* revisionsFile(dataDir, partition)).file;
+    // Its partition is replaced from a sink that has them all; nothing here is in the way.
+    if (deviates !== undefined) report("altered", path, `${path} ${deviates}.`);
+    const history = { capture, rows: rows!.rows as ReadonlyArray<UsageRow>, revisions: stand };
     for (const sentence of historyFaults(history, entries)) report("inconsistent", where, sentence);
   }
   return capture;

@@ -31,7 +31,7 @@ describe("a sink in which all is well", () => {
 });
 
 describe("what does not belong there", () => {
-  it.effect("is named and left alone, directories as a whole", () =>
+  it.effect("is named, directories as a whole; a file can be moved away, and is not lost", () =>
     Effect.gen(function* () {
       const { data, dataDir, revisions, sink } = yield* sound();
       const root = parquetDirectory(dataDir);
@@ -54,10 +54,14 @@ describe("what does not belong there", () => {
       }
       const { faults } = yield* sink.inspect;
       assert.sameDeepMembers(
-        faults.map(({ clear, detail, kind, where }) => [kind, where, clear, detail]),
-        strangers.map((path) => ["inconsistent", path, undefined, `${path} is no file of segmeter's.`]),
+        faults.map(({ clear, kind, where }) => [kind, where, clear !== undefined]),
+        strangers.map((path) => ["astray", path, !isDirectory(path)]),
       );
       assert.strictEqual(readFileSync(strangers[0]!, "utf8"), "mine");
+      const done = yield* faults.find(({ where }) => where === strangers[0])!.clear!;
+      assert.isFalse(existsSync(strangers[0]!));
+      assert.strictEqual(readFileSync(/ to (.+)\.$/.exec(done)![1]!, "utf8"), "mine");
+      assert.lengthOf((yield* sink.inspect).faults, strangers.length - 1);
     }),
   );
 
@@ -83,7 +87,7 @@ it.effect("faults of one workspace are not those of another", () =>
     const path = yield* fileOf(dataDir, mtuTable, "other", january);
     copyFileSync(data, path);
     const fault = yield* onlyFault(sink);
-    assert.deepStrictEqual([fault.kind, fault.where, fault.partition], ["altered", path, elsewhere]);
+    assert.deepStrictEqual([fault.kind, fault.where, fault.partition], ["astray", path, elsewhere]);
     assert.include(fault.detail, "belongs elsewhere");
   }),
 );

@@ -23,6 +23,15 @@ import {
   workspaceId,
 } from "./SinkSetting.ts";
 
+/** The footer's key–value pairs, as DuckDB reads them. */
+const footerOf = (path: string): Effect.Effect<Record<string, unknown>> =>
+  Effect.map(
+    Effect.promise(() =>
+      query(`SELECT decode(key) AS key, decode(value) AS value FROM parquet_kv_metadata('${path}')`),
+    ),
+    (pairs) => Object.fromEntries(pairs.map(({ key, value }) => [key, value])),
+  );
+
 describe("revisions", () => {
   it.effect("lie in a file of their own, once there are any", () =>
     Effect.gen(function* () {
@@ -50,16 +59,43 @@ describe("revisions", () => {
     }),
   );
 
-  it.effect("are not even opened when nothing was superseded", () =>
+  it.effect(
+    "are part of what is committed: without them, or with others, the partition cannot be read, and is at fault",
+    () =>
+      Effect.gen(function* () {
+        const earlier = readFileSync((yield* after(2)).revisions);
+        const { revisions, sink } = yield* after(3);
+        const bytes = readFileSync(revisions);
+        for (const content of [undefined, earlier]) {
+          rmSync(revisions);
+          if (content !== undefined) writeFileSync(revisions, content);
+          const error = yield* Effect.flip(sink.revisions(partition));
+          assert.strictEqual(error.reason, "Damaged");
+          assert.match(error.detail, /has \d revisions that stand; 2 were committed/);
+          const { faults } = yield* sink.inspect;
+          assert.deepStrictEqual(
+            faults.filter(({ kind }) => kind === "altered").map((fault) => [fault.where, fault.partition, fault.clear]),
+            [[revisions, partition, undefined]],
+          );
+          writeFileSync(revisions, bytes);
+          assert.lengthOf((yield* sink.inspect).faults, 0);
+        }
+      }),
+  );
+
+  it.effect("are named by each usage file's footer, whether or not they changed with it", () =>
     Effect.gen(function* () {
-      const { revisions, sink } = yield* after(2);
-      writeFileSync(revisions, "PAR1 no more");
-      yield* sink.replace({ capture: capture(3), rows: [version(0, 1)] });
-      assert.strictEqual(readFileSync(revisions, "utf8"), "PAR1 no more");
-      const error = yield* Effect.flip(
-        sink.replace({ capture: capture(4), rows: [] }, { ...Capture.nothingSuperseded, since: at(3) }),
+      const { data, revisions, sink } = yield* after(2);
+      const expected = (yield* sink.revisions(partition)).length;
+      yield* sink.replace(
+        { capture: capture(3), rows: [version(0, 1)] },
+        { since: at(2), revisions: [], captures: [] },
       );
-      assert.strictEqual(error.reason, "Damaged");
+      const { "segmeter.checksum": checksum } = yield* footerOf(revisions);
+      assert.include(yield* footerOf(data), {
+        "segmeter.revisions": String(expected),
+        "segmeter.revisions_checksum": checksum!,
+      });
     }),
   );
 

@@ -8,7 +8,7 @@ import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { CaptureRunRequest } from "../CaptureRun.ts";
-import { type EncoderName, type OfferedSink, sinkNames } from "../Sinks.ts";
+import { type EncoderName, existingSinks, type OfferedSink, sinkNames } from "../Sinks.ts";
 import { exitCodeOfRun, Incomplete } from "./ExitCode.ts";
 import * as Flags from "./Flags.ts";
 import { makeRunReport } from "./RunReport.ts";
@@ -90,9 +90,10 @@ export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
     ).pipe(Effect.provideService(Listener, report.onEvent));
   });
 
+  const sweeps = existingSinks(dataDir).every((name) => names.includes(name));
   const service = SegmentClient.layer(settings).pipe(Layer.provide(layerUndici));
   const { totals } = yield* Effect.scoped(run).pipe(
-    Effect.provide(Layer.mergeAll(service, rejectFiles(dataDir), clock)),
+    Effect.provide(Layer.mergeAll(service, rejectFiles(dataDir, sweeps), clock)),
   );
   if (totals.failed > 0) return yield* Effect.fail(new Incomplete());
 });

@@ -68,7 +68,7 @@ export const query = Command.make(
           from: Option.getOrElse(sink, () => "auto" as const),
           ...(asOf === undefined ? {} : { asOf }),
         });
-        if (opened.why !== undefined) yield* Console.error(`note: ${opened.why}`);
+        if (opened.why !== undefined) yield* Console.error(`note: ${opened.why} The Parquet files are read instead.`);
         if (format === "csv" || format === "parquet") return yield* copy(opened, sql, format);
         const result = yield* opened.run(sql);
         if (format === "table") return yield* printTable(result, toJson);

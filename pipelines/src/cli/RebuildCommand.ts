@@ -5,6 +5,7 @@ import * as Command from "effect/cli/Command";
 import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import * as Flags from "./Flags.ts";
 import { write } from "./Output.ts";
 import { usageError } from "./UsageError.ts";
@@ -15,6 +16,12 @@ export const rebuild = Command.make(
   Effect.fn("rebuild")(function* ({ dataDir, json }) {
     if (!existsSync(dataDir)) {
       return yield* usageError(`There is no data directory ${dataDir}.`, "Name it with --data-dir.");
+    }
+    if (!existsSync(join(dataDir, "parquet"))) {
+      return yield* usageError(
+        `There are no Parquet files in ${dataDir} to make a database from.`,
+        "Name the data directory with --data-dir.",
+      );
     }
     const { rebuildDirectory } = yield* Effect.promise(() => import("../index.ts"));
     const { aside, notes, partitions } = yield* Effect.scoped(rebuildDirectory(dataDir));

@@ -5,6 +5,7 @@ import { datasetNames } from "@segmeter/domain";
 import * as Command from "effect/cli/Command";
 import * as Effect from "effect/Effect";
 import { existsSync } from "node:fs";
+import { readSchemaVersion } from "../SchemaVersion.ts";
 import * as Flags from "./Flags.ts";
 import { write } from "./Output.ts";
 import { renderTable } from "./Table.ts";
@@ -20,6 +21,7 @@ export const rejects = Command.make(
     if (!existsSync(dataDir)) {
       return yield* usageError(`There is no data directory ${dataDir}.`, "Name it with --data-dir.");
     }
+    yield* readSchemaVersion(dataDir);
     const { readRejects } = yield* Effect.promise(() => import("../index.ts"));
     const wanted = dataset.length === 0 ? datasetNames : dataset;
     const found = (yield* readRejects(dataDir)).filter((reject) => wanted.includes(reject.dataset));

@@ -8,13 +8,13 @@ import { intervalToDuration } from "date-fns/intervalToDuration";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import type { CaptureRunResult } from "../CaptureRun.ts";
+import type { CaptureRunResult, OnFinish } from "../CaptureRun.ts";
 import { finishedLine, lineOf } from "./JsonLines.ts";
 import { sentenceOf } from "./RestatementWords.ts";
 
 export interface RunReport {
   readonly onEvent: (event: FlowEvent) => Effect.Effect<void>;
-  readonly onFinish: (result: CaptureRunResult) => Effect.Effect<void>;
+  readonly onFinish: OnFinish;
 }
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -83,12 +83,12 @@ export const makeRunReport = (options: {
           for (const text of wordsOf(event)) say(text);
           yield* showProgress;
         }),
-      onFinish: (result) =>
+      onFinish: (result, isWhole) =>
         Effect.gen(function* () {
           spinner?.stop();
           const elapsed = (yield* Clock.currentTimeMillis) - startedAt;
           if (json) out(JSON.stringify(finishedLine(result)));
-          if (!dryRun) (json ? err : out)(`${command}: ${summaryOf(result, elapsed)}`);
+          if (!dryRun) (json ? err : out)(`${command}: ${isWhole ? "" : "ended early: "}${summaryOf(result, elapsed)}`);
         }),
     };
   });
