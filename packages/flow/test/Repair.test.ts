@@ -156,7 +156,46 @@ const spoilRows = (sink: MemorySink, change: (rows: ReadonlyArray<UsageRow>) => 
   sink.partitions.set(Partition.label(calls), { capture, rows: change(rows) });
 };
 
+describe("a sink that is damaged as a whole", () => {
+  it.effect("is a problem of its own, and the others are looked at all the same", () =>
+    Effect.gen(function* () {
+      const { duckdb, parquet } = yield* even();
+      const torn = { ...duckdb, inspect: Effect.fail(sinkError("inspect", "Damaged", "A block is torn.")) };
+      const { partitions, problems } = yield* verify([parquet, torn]);
+      assert.deepStrictEqual(
+        problems.map(({ detail, kind, sinks, where }) => [sinks, kind, where, detail]),
+        [[["duckdb"], "unreadable", "the duckdb sink", "A block is torn."]],
+      );
+      assert.strictEqual(partitions, 2);
+      const busy = { ...duckdb, inspect: Effect.fail(sinkError("inspect", "Busy", "Somebody has it.")) };
+      assert.strictEqual((yield* Effect.flip(verify([parquet, busy]))).reason, "Busy");
+    }),
+  );
+});
+
 describe("repair", () => {
+  for (const [title, hasDonor] of [
+    ["and its place is filled from another sink", true],
+    ["whether or not another sink has anything for its place", false],
+  ] as const) {
+    it.effect(`moves away what lies astray, once, ${title}`, () =>
+      Effect.gen(function* () {
+        const { duckdb, parquet } = yield* even();
+        const nowhere = { ...calls, month: earlierCalls.month, workspaceId: "elsewhere" };
+        let cleared = 0;
+        const clear = Effect.sync(() => `Moved ${++cleared}.`);
+        const fault = { kind: "astray", where: "here", detail: "It belongs elsewhere.", clear } as const;
+        const sick = withFaults(parquet, [{ ...fault, partition: hasDonor ? calls : nowhere }]);
+        if (hasDonor) parquet.partitions.delete(Partition.label(calls));
+        const { actions, after } = yield* repair([sick, duckdb]);
+        assert.strictEqual(cleared, 1);
+        assert.strictEqual(actions[0], "Moved 1.");
+        assert.deepStrictEqual(after.problems, []);
+        assert.deepStrictEqual(heldIn(parquet, calls), heldIn(duckdb, calls));
+      }),
+    );
+  }
+
   it.effect("has nothing to do where nothing is wrong", () =>
     Effect.gen(function* () {
       const { duckdb, parquet } = yield* even();
