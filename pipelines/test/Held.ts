@@ -164,7 +164,7 @@ const placeOf = (row: PlainRow): string =>
   [row["workspace_id"], row["usage_month"], row["day"], row["source_id"]].join(" ");
 
 /** The tables of the figures, of what was superseded, and of what stands around them: all of the documents. */
-export const allTables: ReadonlyArray<string> = [
+const allTables: ReadonlyArray<string> = [
   ...Object.values(tableOf),
   ...Object.values(tableOf).map((table) => `${table}_revisions`),
   "workspaces",

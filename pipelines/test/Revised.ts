@@ -14,7 +14,7 @@ import { contentsOf } from "./Held.ts";
 import { openSession, type Session } from "./Session.ts";
 
 /** When the last run was. */
-export const now = "2024-02-08T06:00:00Z";
+const now = "2024-02-08T06:00:00Z";
 
 export interface RevisedDirectory {
   readonly simulator: Simulator;

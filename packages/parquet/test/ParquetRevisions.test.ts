@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
-import { bookTables, Capture, type Encoder } from "@segmeter/domain";
+import { bookTables, type Encoder } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { publishFile } from "../src/ParquetFile.ts";
 import { revisionsMetadata } from "../src/ParquetFooter.ts";
