@@ -7,7 +7,7 @@ export default defineConfig({
     reporters: ["default", ["json", { outputFile: "test/results.json" }]],
     // The default leaves one core to itself.
     maxWorkers: "100%",
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
   },
 });
