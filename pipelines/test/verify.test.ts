@@ -321,7 +321,7 @@ layer(revised, { excludeTestServices: true })("verify --against-service", (it) =
     Effect.gen(function* () {
       const { dataDir, env, run } = yield* Revised;
       for (const [flags, says] of [
-        [["--against-service"], /--from/],
+        [["--against-service"], /goes with --from/],
         [["--against-service", "--from", "2024-01", "--repair"], /--repair/],
         [["--from", "2024-01"], /--against-service/],
         [["--against-service", "--from", "2024-1"], /"2024-1" is no month/],
