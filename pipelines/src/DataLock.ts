@@ -4,7 +4,7 @@
  * The lock is the operating system's, on the file `.lock`, and belongs to the open file: it ends with the process, however that
  * ends, and no lock outlives a reboot. What is written in the file only tells people who has it.
  */
-import { fromSystemError, Instant, SinkError, sinkError } from "@segmeter/domain";
+import { Instant, type SinkError, sinkError } from "@segmeter/domain";
 import extensions from "fs-native-extensions";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope";
 import { type FileHandle, open, readFile, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { attempt } from "./Attempt.ts";
 
 const operation = "lock the data directory";
 
@@ -41,10 +42,7 @@ export const lockDataDirectory = Effect.fn("lockDataDirectory")(function* (
   const since = Instant.format(Instant.fromMillis(yield* Clock.currentTimeMillis));
   const holder: Holder = { pid: process.pid, host: hostname(), command, since };
   yield* Effect.acquireRelease(
-    Effect.tryPromise({
-      try: () => acquire(path, resolve(dataDir), holder),
-      catch: (cause) => (cause instanceof SinkError ? cause : fromSystemError(operation, cause)),
-    }),
+    attempt(operation, () => acquire(path, resolve(dataDir), holder)),
     (handle) =>
       Effect.promise(async () => {
         // Before the lock goes: whoever waits for it then finds that the file is another one, and makes it anew.
@@ -58,7 +56,7 @@ const acquire = async (path: string, directory: string, holder: Holder): Promise
   for (;;) {
     const handle = await open(path, "a+", 0o600);
     try {
-      if (!extensions.tryLock(handle.fd)) throw busy(directory, parse(await handle.readFile("utf8")));
+      if (!extensions.tryLock(handle.fd)) throw busy(directory, living(await handle.readFile("utf8")));
       if (await isAt(handle, path)) {
         await handle.truncate();
         await handle.appendFile(`${JSON.stringify(holder)}\n`);
@@ -89,13 +87,18 @@ const describe = (holder: Holder | undefined): string =>
 /** Who holds the directory, in words, as far as can be seen without taking the lock; undefined when nobody does. */
 export const holderOf = (dataDir: string): Effect.Effect<string | undefined> =>
   Effect.promise(async () => {
-    const holder = parse(await readFile(lockFile(dataDir), "utf8").catch(() => ""));
-    if (holder === undefined || (holder.host === hostname() && !isRunning(holder.pid))) return undefined;
-    return describe(holder);
+    const holder = living(await readFile(lockFile(dataDir), "utf8").catch(() => ""));
+    return holder === undefined ? undefined : describe(holder);
   });
 
-const parse = (text: string): Holder | undefined =>
-  Option.getOrUndefined(Schema.decodeOption(Schema.fromJsonString(Holder))(text));
+/** Who is named, unless that process is gone: a killed one leaves its name until the next has written its own. */
+const living = (text: string): Holder | undefined =>
+  Option.getOrUndefined(
+    Option.filter(
+      Schema.decodeOption(Schema.fromJsonString(Holder))(text),
+      ({ host, pid }) => host !== hostname() || isRunning(pid),
+    ),
+  );
 
 const isRunning = (pid: number): boolean => {
   try {

@@ -1,11 +1,12 @@
 /**
  * The DuckDB file as a file: put aside, replaced by one that was made beside it, swept.
  */
-import { fromSystemError, type SinkError } from "@segmeter/domain";
+import type { SinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { absent, attempt } from "./Attempt.ts";
 
 const name = "segmeter.duckdb";
 
@@ -17,13 +18,6 @@ const temporaryPattern = /^segmeter\.duckdb\.[0-9a-f]{12}\.tmp(?:\.wal)?$/;
 /** A name for a database that is still being made. */
 export const temporaryDatabase = (dataDir: string): string =>
   join(resolve(dataDir), `${name}.${randomBytes(6).toString("hex")}.tmp`);
-
-const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, SinkError> =>
-  Effect.tryPromise({ try: run, catch: (cause) => fromSystemError(operation, cause) });
-
-const absent = (cause: NodeJS.ErrnoException): undefined => {
-  if (cause.code !== "ENOENT") throw cause;
-};
 
 /** Moves the database, and its log, to `damaged`. Returns where to. */
 export const putDatabaseAside = (dataDir: string, stamp: string): Effect.Effect<string, SinkError> =>

@@ -20,7 +20,10 @@ export interface Rebuilt {
 
 const operation = "rebuild segmeter.duckdb";
 
-/** `parquet`: of a directory that has Parquet files. To be called by the one process that holds it. Errors: `Foreign` when something would be lost; those of the sinks. */
+/**
+ * `parquet`: of a directory that has Parquet files. To be called by the one process that holds it. Errors: `Foreign` when something
+ * would be lost; those of the sinks.
+ */
 export const rebuild = Effect.fn("rebuild")(function* (
   dataDir: string,
   parquet: Sink,

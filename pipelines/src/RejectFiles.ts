@@ -1,14 +1,7 @@
 /**
  * Rejected rows as files: `rejects/<dataset>/workspace_id=<id>/usage_month=<month>/<capture>.ndjson`, one JSON object a line.
  */
-import {
-  type Capture,
-  type DatasetName,
-  datasetNames,
-  fromSystemError,
-  type SinkError,
-  UsageMonth,
-} from "@segmeter/domain";
+import { type Capture, type DatasetName, datasetNames, type SinkError, UsageMonth } from "@segmeter/domain";
 import { type Reject, Rejects } from "@segmeter/flow";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
@@ -17,6 +10,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { createInterface } from "node:readline/promises";
+import { absent, attempt } from "./Attempt.ts";
 
 /** A rejected row, and where it belongs. */
 export interface StoredReject extends Reject {
@@ -39,9 +33,6 @@ const directoryOf = (dataDir: string, { partition }: Capture.Capture): string =>
 const fileOf = (dataDir: string, capture: Capture.Capture): string =>
   join(directoryOf(dataDir, capture), `${capture.captureId}.ndjson`);
 
-const attempt = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, SinkError> =>
-  Effect.tryPromise({ try: run, catch: (cause) => fromSystemError(operation, cause) });
-
 /** `sweeps`: whether the run knows all that is held; what another sink holds has its rejects here, too. */
 export const rejectFiles = (dataDir: string, sweeps: boolean): Layer.Layer<Rejects> =>
   Layer.succeed(Rejects, {
@@ -62,7 +53,7 @@ export const rejectFiles = (dataDir: string, sweeps: boolean): Layer.Layer<Rejec
     settle: (capture) =>
       attempt("clear rejected rows", async () => {
         const directory = directoryOf(dataDir, capture);
-        const names = await readdir(directory).catch(none);
+        const names = (await readdir(directory).catch(absent)) ?? [];
         const old = names.filter((name) => name !== `${capture.captureId}.ndjson`);
         await Promise.all(old.map((name) => rm(join(directory, name), { force: true })));
         if (old.length === names.length) await removeEmpty(directory, rootOf(dataDir));
@@ -79,17 +70,12 @@ export const rejectFiles = (dataDir: string, sweeps: boolean): Layer.Layer<Rejec
       }),
   });
 
-const none = (cause: NodeJS.ErrnoException): Array<string> => {
-  if (cause.code !== "ENOENT") throw cause;
-  return [];
-};
+const listWorkspace = (dataDir: string, dataset: DatasetName, workspaceId: string): Promise<ReadonlyArray<string>> =>
+  filesBelow(join(rootOf(dataDir), dataset, `workspace_id=${encodeURIComponent(workspaceId)}`));
 
-const listWorkspace = async (dataDir: string, dataset: DatasetName, workspaceId: string) => {
-  const directory = join(rootOf(dataDir), dataset, `workspace_id=${encodeURIComponent(workspaceId)}`);
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(none);
-  return entries.flatMap((entry) =>
-    typeof entry !== "string" && entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
-  );
+const filesBelow = async (directory: string): Promise<ReadonlyArray<string>> => {
+  const entries = (await readdir(directory, { recursive: true, withFileTypes: true }).catch(absent)) ?? [];
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 };
 
 /** Upwards to `root`, which goes too. */
@@ -108,12 +94,8 @@ const pattern = /^([a-z-]+)\/workspace_id=([^/]+)\/usage_month=([\d-]+)\/([^/]+)
 export const readRejects = (dataDir: string): Effect.Effect<ReadonlyArray<StoredReject>, SinkError> =>
   attempt("read rejected rows", async () => {
     const root = rootOf(dataDir);
-    const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(none);
-    const paths = entries.flatMap((entry) =>
-      typeof entry !== "string" && entry.isFile() ? [join(entry.parentPath, entry.name)] : [],
-    );
     const rejects: Array<StoredReject> = [];
-    for (const path of paths.sort()) {
+    for (const path of (await filesBelow(root)).toSorted()) {
       const [, dataset, id, period] = pattern.exec(relative(root, path).replaceAll(sep, "/")) ?? [];
       const month = period === undefined ? undefined : Option.getOrUndefined(UsageMonth.fromPeriod(period));
       const known = datasetNames.find((name) => name === dataset);

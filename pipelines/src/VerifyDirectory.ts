@@ -10,6 +10,7 @@ import * as Result from "effect/Result";
 import * as Schema from "effect/Schema";
 import type * as Scope from "effect/Scope";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { databaseLeftovers, sweepDatabaseLeftovers } from "./DatabaseFiles.ts";
 import { rebuild } from "./Rebuild.ts";
 import { lockDataDirectory } from "./DataLock.ts";
@@ -44,7 +45,8 @@ export const verifyDirectory = Effect.fn("verifyDirectory")(function* (options: 
   readonly names: ReadonlyArray<OfferedSink>;
   readonly repair: boolean;
 }): Effect.fn.Return<DirectoryReport, SinkError, Scope.Scope> {
-  const { dataDir, names, parquet, repair } = options;
+  const { dataDir, names, repair } = options;
+  let { parquet } = options;
   const actions: Array<string> = [];
   const early: Array<Problem> = [];
   const mended = new Set<Problem>();
@@ -74,6 +76,18 @@ export const verifyDirectory = Effect.fn("verifyDirectory")(function* (options: 
   const isThere = names.includes("duckdb") && (looked === undefined || mended.has(looked)) && existsSync(path);
   const duckdb = isThere ? [yield* openDuckDB(path, repair ? "read-write" : "read-only")] : [];
 
+  if (parquet === undefined && names.includes("parquet") && (yield* isExpected("parquet", duckdb[0]))) {
+    const where = join(dataDir, "parquet");
+    const problem: Problem = { sinks: ["parquet"], kind: "unreadable", where, detail: gone };
+    early.push(problem);
+    if (repair) {
+      // Empty, it lags in everything, and is brought up from the other.
+      parquet = yield* openParquet(dataDir, yield* openEncoder("parquetjs"));
+      actions.push(`${where}: made anew.`);
+      mended.add(problem);
+    }
+  }
+
   const sinks = [...(parquet === undefined ? [] : [parquet]), ...duckdb];
   if (!repair) {
     const verified = yield* verifySinks(sinks);
@@ -101,7 +115,7 @@ const lookInto = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Problem | undefined, SinkError> {
   const lost = (detail: string): Problem => ({ sinks: ["duckdb"], kind: "unreadable", where: path, detail });
   if (!existsSync(path)) {
-    return (yield* isExpected(parquet)) ? lost("It is not there, and the last run wrote it.") : undefined;
+    return (yield* isExpected("duckdb", parquet)) ? lost(gone) : undefined;
   }
   const opened = Effect.flatMap(openDuckDB(path, "read-only"), (sink) =>
     wholly ? Effect.asVoid(sink.inspect) : Effect.void,
@@ -111,23 +125,27 @@ const lookInto = Effect.fnUntraced(function* (
   return isLost(found.failure) ? lost(found.failure.detail) : yield* found.failure;
 });
 
+const gone = "It is not there, and the last run wrote it.";
+
 const isLost = (error: SinkError): boolean =>
   (error.reason === "Damaged" || error.reason === "Foreign") && !isOfNewerVersion(error);
 
 const Arguments = Schema.fromJsonString(Schema.Struct({ sinks: Schema.Array(Schema.String) }));
 
-/** Whether the newest run wrote DuckDB too. */
-const isExpected = (parquet: Sink | undefined): Effect.Effect<boolean, SinkError> =>
-  Effect.gen(function* () {
-    if (parquet === undefined) return false;
-    for (const workspaceId of yield* parquet.workspaceIds) {
-      const books = yield* Effect.result(parquet.books(workspaceId));
-      const last = Result.isSuccess(books) ? books.success.runs.at(-1) : undefined;
-      const given = last === undefined ? Option.none() : Schema.decodeOption(Arguments)(last.arguments);
-      if (Option.isSome(given) && given.value.sinks.includes("duckdb")) return true;
-    }
-    return false;
-  });
+/** Whether the newest run that a sink knows of wrote another one, too. */
+const isExpected = Effect.fnUntraced(function* (
+  name: OfferedSink,
+  from: Sink | undefined,
+): Effect.fn.Return<boolean, SinkError> {
+  if (from === undefined) return false;
+  for (const workspaceId of yield* from.workspaceIds) {
+    const books = yield* Effect.result(from.books(workspaceId));
+    const last = Result.isSuccess(books) ? books.success.runs.at(-1) : undefined;
+    const given = last === undefined ? Option.none() : Schema.decodeOption(Arguments)(last.arguments);
+    if (Option.isSome(given) && given.value.sinks.includes(name)) return true;
+  }
+  return false;
+});
 
 export interface Entered {
   readonly parquet: Sink | undefined;
@@ -138,7 +156,7 @@ export interface Entered {
 
 /**
  * Enters a data directory for {@link verifyDirectory}, as its one writer until the scope closes; a directory that cannot be
- * written to is looked at all the same. `given`: the sinks to look at; none: those that there are, and DuckDB if there should be.
+ * written to is looked at all the same. `given`: the sinks to look at; none: those that there are, or should be.
  */
 export const openToVerify = Effect.fn("openToVerify")(function* (
   dataDir: string,
@@ -147,10 +165,9 @@ export const openToVerify = Effect.fn("openToVerify")(function* (
 ): Effect.fn.Return<Entered, SinkError, Scope.Scope> {
   const encoder = yield* openEncoder("parquetjs");
   const notes = repair ? yield* enterDataDirectory(dataDir, "verify --repair", encoder) : yield* lookAt(dataDir);
-  const existing = existingSinks(dataDir);
-  const wanted = given.length === 0 ? sinkNames : given;
-  const names = wanted.filter((name) => name === "duckdb" || existing.includes(name));
-  const parquet = names.includes("parquet") ? yield* openParquet(dataDir, encoder) : undefined;
+  const names = given.length === 0 ? sinkNames : given;
+  const isThere = names.includes("parquet") && existingSinks(dataDir).includes("parquet");
+  const parquet = isThere ? yield* openParquet(dataDir, encoder) : undefined;
   return { parquet, names, notes };
 });
 

@@ -13,8 +13,8 @@ import { type Ended, type Environment, inherited } from "./Command.ts";
 /** How a command ended, and all that it said. */
 export type SessionEnded = Pick<Ended, "code" | "stdout" | "stderr">;
 
-/** Runs one command to its end. `env`: what it has beside where programs lie. */
-export type Session = (args: ReadonlyArray<string>, env?: Environment) => Effect.Effect<SessionEnded>;
+/** Runs one command to its end. `env`: what it has beside where programs lie; `cwd`: by default that of the command before. */
+export type Session = (args: ReadonlyArray<string>, env?: Environment, cwd?: string) => Effect.Effect<SessionEnded>;
 
 /** Where the program finds the tool and its packages. */
 const home = fileURLToPath(new URL("..", import.meta.url));
@@ -34,7 +34,8 @@ for (const name of ["stdout", "stderr"]) {
     return true;
   };
 }
-process.on("message", async ({ args, env }) => {
+process.on("message", async ({ args, env, cwd }) => {
+  if (cwd !== undefined) process.chdir(cwd);
   said = { stdout: "", stderr: "" };
   // By default the environment is read once.
   const config = configured(fromEnv({ env: { ...process.env, ...env } }));
@@ -62,14 +63,14 @@ export const openSession: Effect.Effect<Session, never, Scope.Scope> = Effect.ma
       }),
   ),
   (child): Session =>
-    (args, env = {}) =>
+    (args, env = {}, cwd) =>
       Effect.promise(async () => {
         const over = new AbortController();
         const answer = Promise.race([
           once(child, "message", over),
           once(child, "exit", over).then(() => assert.fail(`the session ended within: ${args.join(" ")}`)),
         ]);
-        child.send({ args, env });
+        child.send({ args, env, cwd });
         const [ended] = await answer.finally(() => over.abort());
         return ended as SessionEnded;
       }),

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { assertCode, finished, pointedAt, segmeter, shell, start, temporaryDirectory, until } from "./Command.ts";
+import { openSession } from "./Session.ts";
 
 /** The text of one part of a help page, from its heading to the next. */
 const partOf = (help: string, heading: string): string =>
@@ -21,6 +22,10 @@ const linesOf = (help: string, heading: string): ReadonlyArray<string> =>
 
 const examplesOf = (help: string): ReadonlyArray<string> =>
   linesOf(help, "EXAMPLES").filter((line) => line.startsWith("segmeter "));
+
+/** The words of a line, as a shell would have them; the examples quote with `"` alone. */
+const wordsOf = (line: string): ReadonlyArray<string> =>
+  line.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ""));
 
 const helpOf = (...command: ReadonlyArray<string>) =>
   Effect.map(segmeter([...command, "--help"]), (ended) => {
@@ -100,8 +105,12 @@ layer(pages, { excludeTestServices: true, concurrent: true })("help", (it) => {
       // A secret that is mounted where containers have it is not there.
       const examples = new Set([...asks, ...examplesOf(tool)].filter((example) => !example.includes("/run/secrets/")));
       assert.isAtLeast(examples.size, 18);
+      const run = yield* openSession;
       for (const example of examples) {
-        const ended = yield* shell(example, { cwd, env });
+        // What a shell has a part in is left to one; the others need no process of their own.
+        const ended = yield* />/.test(example)
+          ? shell(example, { cwd, env })
+          : run(wordsOf(example).slice(1), env, cwd);
         assertCode(ended, 0);
         if (example.includes("backfill") && example.includes("--json")) finished(ended);
       }

@@ -64,11 +64,13 @@ const damages: ReadonlyArray<Damage> = [
       [/inconsistent/, /workspace_api_calls_daily\/.*2024-02-01/],
       [/unreadable/, /workspace_api_calls_daily_revisions\/.*2024-01-01/],
       [/astray/, /source_mtu_daily\/.*2024-02-01/],
+      [/astray/, /data-2\.parquet$/],
       [/leftover/, /\.data\.parquet\..*\.tmp$/],
       [/leftover/, /segmeter\.duckdb\..*\.tmp$/],
     ],
     inflict: async (dataDir, file) => {
       await copyFile(file("source_mtu_daily"), file("source_mtu_daily", "2024-02"));
+      await copyFile(file("captures"), join(file("captures"), "../data-2.parquet"));
       await half(file("source_mtu_daily"));
       await flip(file("workspace_mtu_daily"));
       await rm(file("workspace_api_calls_daily", "2024-02"));
@@ -120,6 +122,16 @@ const damages: ReadonlyArray<Damage> = [
     name: "that the database is gone",
     problems: [[/unreadable/, /segmeter\.duckdb$/]],
     inflict: (dataDir) => rm(databaseOf(dataDir)),
+  },
+  {
+    name: "that the Parquet files are gone, all of them",
+    problems: [[/unreadable/, /parquet$/]],
+    inflict: (dataDir) => rm(join(dataDir, "parquet"), { recursive: true }),
+  },
+  {
+    name: "a database that is torn inside",
+    problems: [[/unreadable/, /duckdb/]],
+    inflict: (dataDir) => half(databaseOf(dataDir)),
   },
   {
     name: "a database that is none",

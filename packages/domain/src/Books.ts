@@ -4,6 +4,7 @@
  */
 import { byTime, type Capture } from "./Capture.ts";
 import { mergeRows } from "./Name.ts";
+import { byStart } from "./Run.ts";
 import type { RunRow, SourceRow, WorkspaceRow } from "./Table.ts";
 
 export interface Books {
@@ -34,5 +35,5 @@ export const mergeCaptures = (a: ReadonlyArray<Capture>, b: ReadonlyArray<Captur
 const mergeRuns = (a: ReadonlyArray<RunRow>, b: ReadonlyArray<RunRow>): ReadonlyArray<RunRow> => {
   const rows = new Map(a.map((row) => [row.run_id, row]));
   for (const row of b) if (row.ended !== null || !rows.has(row.run_id)) rows.set(row.run_id, row);
-  return [...rows.values()].toSorted((x, y) => x.started - y.started || (x.run_id < y.run_id ? -1 : 1));
+  return [...rows.values()].toSorted(byStart);
 };

@@ -6,7 +6,7 @@ import { mergeCaptures } from "./Books.ts";
 import { byTime, type Capture, type CapturedPartition, isHeld, nothingSuperseded } from "./Capture.ts";
 import { mergeRows, type Names, sourceRows, workspaceRow } from "./Name.ts";
 import { label, type Partition } from "./Partition.ts";
-import { toRow } from "./Run.ts";
+import { byStart, toRow } from "./Run.ts";
 import type { Sink } from "./Sink.ts";
 import type { Revision, RunRow, SourceRow, WorkspaceRow } from "./Table.ts";
 import { byVersion } from "./UsageKey.ts";
@@ -81,7 +81,7 @@ export const makeMemorySink = (name: Sink["name"] = "memory"): MemorySink => {
     books: (workspaceId) =>
       Effect.sync(() => ({
         captures: capturesOf(workspaceId),
-        runs: [...(runs.get(workspaceId)?.values() ?? [])].sort((a, b) => a.started - b.started),
+        runs: [...(runs.get(workspaceId)?.values() ?? [])].sort(byStart),
         workspaces: [workspaces.get(workspaceId) ?? []].flat(),
         sources: sources.get(workspaceId) ?? [],
       })),

@@ -32,6 +32,9 @@ export interface Run {
   readonly ended?: { readonly at: EpochMicros; readonly exit: number; readonly totals: RunTotals };
 }
 
+/** In the order in which they began; those of one instant by id. */
+export const byStart = (a: RunRow, b: RunRow): number => a.started - b.started || (a.run_id < b.run_id ? -1 : 1);
+
 /** The run as its row of the table `runs`. */
 export const toRow = (run: Run): RunRow => ({
   run_id: run.runId,

@@ -34,7 +34,7 @@ export const workspaceIds = async (connection: DuckDBConnection): Promise<Readon
 
 export const read = async (connection: DuckDBConnection, path: string, workspaceId: string): Promise<Books.Books> => ({
   captures: await Ledger.all(connection, path, workspaceId),
-  runs: (await rowsOf<RunRow>(connection, runs, workspaceId)).sort(byStart),
+  runs: (await rowsOf<RunRow>(connection, runs, workspaceId)).sort(Run.byStart),
   workspaces: (await rowsOf<WorkspaceRow>(connection, workspaces, workspaceId)).sort(byId),
   sources: (await rowsOf<SourceRow>(connection, sources, workspaceId)).sort(byId),
 });
@@ -103,5 +103,3 @@ const isNew = (held: Capture.Capture | undefined, given: Capture.Capture): boole
   held === undefined || isOther(allColumns(captures), Ledger.entryOf(held), Ledger.entryOf(given));
 
 const byId = (a: { readonly id: string }, b: { readonly id: string }): number => (a.id < b.id ? -1 : 1);
-
-const byStart = (a: RunRow, b: RunRow): number => a.started - b.started || (a.run_id < b.run_id ? -1 : 1);

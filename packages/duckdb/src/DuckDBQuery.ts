@@ -56,8 +56,8 @@ export interface Query {
  * own `observed_at`; before the first capture there are none. Revisions, names, ledger and runs are those of today, and the macros
  * take any instant. What the user added to the DuckDB file has to be called `segmeter.main.<name>` then.
  *
- * Errors: `Broken` when there is no such directory, or, with `asOf`, when an earlier segmeter that kept no history made it; for `duckdb`, and for `auto` when there are no Parquet files either, what
- * opening the file says, such as `Busy`.
+ * Errors: `Broken` when there is no such directory, or, with `asOf`, when an earlier segmeter that kept no history made it; for
+ * `duckdb`, and for `auto` when there are no Parquet files either, what opening the file says, such as `Busy`.
  */
 export const openQuery = Effect.fn("openQuery")(function* (options: {
   readonly dataDir: string;

@@ -18,14 +18,14 @@ import * as Result from "effect/Result";
 import { tell } from "./Event.ts";
 import type { FlowConfig } from "./FlowConfig.ts";
 import type { FlowError } from "./FlowError.ts";
-import { level, momentAfter, type Party } from "./Level.ts";
+import { level, type Party } from "./Level.ts";
 import { isFatal, load } from "./Load.ts";
 import { notice, periodEndOf } from "./Notice.ts";
 import type { CaptureTask } from "./Plan.ts";
 import { recordFailure } from "./RecordFailure.ts";
 import { Rejects } from "./Rejects.ts";
 import { type Restatement, restatementOf } from "./Restate.ts";
-import { revise } from "./Revise.ts";
+import { momentAfter, revise } from "./Revise.ts";
 import { walk, type Walked } from "./Walk.ts";
 
 export interface CaptureContext {

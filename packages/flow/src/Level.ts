@@ -5,16 +5,7 @@
  * A sink's ledger names a held capture of a partition only once that capture is part of the partition's history there: so the
  * ledgers tell which captures a sink has not seen, whatever was killed when.
  */
-import {
-  Books,
-  Capture,
-  type Instant,
-  Partition,
-  type Sink,
-  type SinkError,
-  sinkError,
-  type SinkName,
-} from "@segmeter/domain";
+import { Books, Capture, Partition, type Sink, type SinkError, sinkError, type SinkName } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import * as Equal from "effect/Equal";
 import { type Known, mergeHistories } from "./History.ts";
@@ -96,6 +87,7 @@ export const levelBooks = Effect.fn("Flow.levelBooks")(function* (
   parties: ReadonlyArray<Party>,
   isLevel: (partition: Partition.Partition) => boolean,
 ): Effect.fn.Return<number, SinkError> {
+  if (parties.length < 2) return 0;
   const union = parties.reduce((all, { books }) => Books.merge(all, books), Books.empty);
   let lacking = 0;
   for (const { books, sink } of parties) {
@@ -134,7 +126,3 @@ const missing = <A>(have: ReadonlyArray<A>, all: ReadonlyArray<A>, idOf: (one: A
   const held = new Map(have.map((one) => [idOf(one), one]));
   return all.filter((one) => !Equal.equals(held.get(idOf(one)), one));
 };
-
-/** The moment of a capture: the present, and later than the capture before, whatever the clock does. */
-export const momentAfter = (present: Instant.EpochMicros, before: Capture.Capture | undefined): Instant.EpochMicros =>
-  before === undefined ? present : Math.max(present, before.capturedAt + 1);

@@ -2,7 +2,7 @@
  * Revise: the comparison of the held rows with the fetched ones. Pure. A version that is still the same keeps the moment at which
  * it was first observed; one that is corrected or gone becomes a revision.
  */
-import { type Instant, keyOf, type Revision, sameFigures, type UsageRow } from "@segmeter/domain";
+import { type Capture, type Instant, keyOf, type Revision, sameFigures, type UsageRow } from "@segmeter/domain";
 
 export interface Revised {
   /** The fetched rows, in their order, each with the moment at which its version was first observed. */
@@ -10,6 +10,10 @@ export interface Revised {
   /** The held versions that were corrected or withdrawn, in the order in which they were held. */
   readonly superseded: ReadonlyArray<Revision>;
 }
+
+/** The moment of a capture: the present, and later than the capture before, whatever the clock does. */
+export const momentAfter = (present: Instant.EpochMicros, before: Capture.Capture | undefined): Instant.EpochMicros =>
+  before === undefined ? present : Math.max(present, before.capturedAt + 1);
 
 /** Both lists are unique by key. `observedAt` is later than any moment in `held`. */
 export const revise = (

@@ -4,7 +4,8 @@
 import { assert, describe, it } from "@effect/vitest";
 import { type MemorySink, sinkError, type SourceRow } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
-import { copyTo, isLevelIn, knownOf, level, levelBooks, momentAfter, partiesOf } from "../src/Level.ts";
+import { copyTo, isLevelIn, knownOf, level, levelBooks, partiesOf } from "../src/Level.ts";
+import { momentAfter } from "../src/Revise.ts";
 import { rowsAt } from "../src/History.ts";
 import { calls, captureInto, earlierCalls, start } from "./Captures.ts";
 import { captureOf, heldIn, memorySink, partition, plainRows, replacing, workspaceId } from "./Setting.ts";

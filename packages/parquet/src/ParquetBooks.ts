@@ -90,7 +90,7 @@ export const makeParquetBooks = (dataDir: string, encoder: Encoder, oneAtATime: 
       const runs = (yield* read<RunRow>(bookTables.runs, workspaceId)) ?? [];
       return {
         captures: yield* readLedger(dataDir, workspaceId),
-        runs: runs.toSorted((a, b) => a.started - b.started || (a.run_id < b.run_id ? -1 : 1)),
+        runs: runs.toSorted(Run.byStart),
         workspaces: (yield* read<WorkspaceRow>(bookTables.workspaces, workspaceId)) ?? [],
         sources: (yield* read<SourceRow>(bookTables.sources, workspaceId)) ?? [],
       };
