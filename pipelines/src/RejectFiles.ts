@@ -3,7 +3,7 @@
  */
 import { type Capture, type DatasetName, datasetNames, type SinkError, UsageMonth } from "@segmeter/domain";
 import { type Reject, Rejects } from "@segmeter/flow";
-import * as Effect from "effect/Effect";
+import type * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import { createReadStream } from "node:fs";
