@@ -14,7 +14,7 @@ const read = (name: string): string => readFileSync(resolve(root, name), "utf8")
 const readme = read("README.md");
 
 const segmeter = (...args: ReadonlyArray<string>): string =>
-  execFileSync(process.execPath, ["pipelines/src/main.ts", ...args], { cwd: root, encoding: "utf8" });
+  execFileSync(process.execPath, ["pipelines/scripts/segmeter.js", ...args], { cwd: root, encoding: "utf8" });
 
 describe("README", () => {
   it("has at most 120 lines", () => {
@@ -54,7 +54,7 @@ describe("README", () => {
         .replace(/\s*(#|>).*$/, "")
         .match(/"[^"]*"|\S+/g)!
         .map((word) => word.replaceAll('"', ""));
-      const { status, stderr } = spawnSync(process.execPath, ["pipelines/src/main.ts", ...words, "--help"], {
+      const { status, stderr } = spawnSync(process.execPath, ["pipelines/scripts/segmeter.js", ...words, "--help"], {
         cwd: root,
         encoding: "utf8",
       });

@@ -17,7 +17,7 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 /** The file that the tool is started by. */
-const entry = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const entry = fileURLToPath(new URL("../scripts/segmeter.js", import.meta.url));
 
 export type Environment = Readonly<Record<string, string>>;
 

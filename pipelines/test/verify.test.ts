@@ -129,6 +129,11 @@ const damages: ReadonlyArray<Damage> = [
     inflict: (dataDir) => rm(join(dataDir, "parquet"), { recursive: true }),
   },
   {
+    name: "that a table of the database is gone",
+    problems: [[/unreadable/, /segmeter\.duckdb$/]],
+    inflict: (dataDir) => alter(dataDir, "DROP TABLE workspace_api_calls_daily"),
+  },
+  {
     name: "a database that is torn inside",
     problems: [[/unreadable/, /duckdb/]],
     inflict: (dataDir) => half(databaseOf(dataDir)),

@@ -14,7 +14,7 @@ import { chmod } from "node:fs/promises";
 import { connect, instanceSettings } from "./DuckDBConnection.ts";
 import { fromDuckDB } from "./DuckDBFailure.ts";
 import { type Access, countOpening, lookAt } from "./DuckDBOpenings.ts";
-import { listColumns, schemaStatements, strangeness } from "./DuckDBSchema.ts";
+import { listColumns, lostTable, schemaStatements, strangeness } from "./DuckDBSchema.ts";
 import { readVersion } from "./DuckDBVersion.ts";
 import { quoteName, quoteText } from "./Quote.ts";
 
@@ -104,8 +104,11 @@ export const attachDuckDBFile = Effect.fn("attachDuckDBFile")(function* (
 const recognise = async (connection: DuckDBConnection, operation: string, path: string): Promise<number> => {
   const version = await readVersion(connection, operation, path);
   const found = await (await connection.run(listColumns)).getRowsJS();
-  const strange = strangeness(new Map(found.map(([name, columns]) => [String(name), String(columns)])));
+  const columnsOf = new Map(found.map(([name, columns]) => [String(name), String(columns)]));
+  const strange = strangeness(columnsOf);
   if (strange !== undefined) throw sinkError(operation, "Foreign", `${path} was not made by segmeter: ${strange}.`);
+  const lost = lostTable(new Set(columnsOf.keys()), version);
+  if (lost !== undefined) throw sinkError(operation, "Damaged", `${path} lacks its table ${lost}.`);
   return version;
 };
 

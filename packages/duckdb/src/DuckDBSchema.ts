@@ -1,10 +1,10 @@
 /**
- * The DuckDB definitions that follow from the domain's table contract, and the test whether a database holds them.
+ * The DuckDB definitions that follow from the domain's table contract, and the tests whether a database holds them.
  *
  * Guarantees: the columns are those of `allColumns`, in that order, NOT NULL unless nullable. There are no primary keys:
  * measured, one makes replacing a month six times as slow and doubles the file; the sink checks keys before it appends.
  */
-import { allColumns, type Column, type Table, tables } from "@segmeter/domain";
+import { allColumns, type Column, revisionTables, type Table, tables } from "@segmeter/domain";
 import { macroStatements } from "./DuckDBMacros.ts";
 import { versionStatements } from "./DuckDBVersion.ts";
 import { viewStatements } from "./DuckDBViews.ts";
@@ -54,12 +54,12 @@ export const schemaStatements = (found: number = 0): ReadonlyArray<string> => [
   ...macroStatements(),
 ];
 
-/** Lists the columns of a database's own tables, as {@link strangeness} takes them. */
+/** Lists the columns of a database's own tables, as {@link strangeness} takes them; those of another schema with its name. */
 export const listColumns = `
-  SELECT table_name, string_agg(column_name || ' ' || data_type, ', ' ORDER BY column_index)
+  SELECT if(schema_name = 'main', '', schema_name || '.') || table_name, string_agg(column_name || ' ' || data_type, ', ' ORDER BY column_index)
   FROM duckdb_columns() JOIN duckdb_tables() USING (database_name, schema_name, table_name)
-  WHERE database_name = current_database() AND schema_name = 'main'
-  GROUP BY table_name`;
+  WHERE database_name = current_database() AND schema_name IN ('main', 'internal')
+  GROUP BY schema_name, table_name`;
 
 /**
  * Why a database with these tables is not one of ours, or undefined when it is one (a new one included).
@@ -71,6 +71,19 @@ export const strangeness = (found: ReadonlyMap<string, string>): string | undefi
   const altered = ours.find((table) => found.get(table.name) !== signature(table));
   return altered && `its table ${altered.name} has other columns than segmeter's`;
 };
+
+/** A table that a database of this version lost, undefined when it has them all; one without any of ours is new. */
+export const lostTable = (found: ReadonlySet<string>, version: number): string | undefined => {
+  const expected =
+    version >= 2
+      ? [...tables.map(({ name }) => name), heldTable.name]
+      : [...tables.map(({ name }) => name).filter((name) => !revisionNames.has(name)), "internal.held"];
+  return version === 0 && tables.every(({ name }) => !found.has(name))
+    ? undefined
+    : expected.find((name) => !found.has(name));
+};
+
+const revisionNames: ReadonlySet<string> = new Set(Object.values(revisionTables).map(({ name }) => name));
 
 const signature = (table: Table): string =>
   allColumns(table)

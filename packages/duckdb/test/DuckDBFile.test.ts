@@ -163,6 +163,17 @@ describe("DuckDBFile", () => {
       make: (path) => ask(path, "CREATE TABLE runs (id BIGINT); SELECT 1"),
     },
     { what: "an empty file", reason: "Damaged", says: "is an empty file", make: (path) => writeFile(path, "") },
+    ...["workspace_api_calls_daily", "source_mtu_daily_revisions", "captures", "internal.held_captures"].map(
+      (table) => ({
+        what: `a database that lost its table ${table}`,
+        reason: "Damaged" as const,
+        says: `lacks its table ${table}`,
+        make: async (path: string) => {
+          await Effect.runPromise(filled(path));
+          await ask(path, `DROP TABLE ${table}; SELECT 1`);
+        },
+      }),
+    ),
     {
       what: "a database cut short",
       reason: "Damaged",
