@@ -1,6 +1,7 @@
 /**
  * Builds the program: sources and libraries in JavaScript in some thirty files, which start several times faster than eight
- * hundred do. What has native code stays outside, and so does parquetjs-lite, which no command needs at its start.
+ * hundred do. What has native code stays outside; so do parquetjs-lite, which no command needs at its start, and undici, whose
+ * names a bundler can't see through CommonJS.
  */
 import { globSync } from "node:fs";
 import { rolldown } from "rolldown";
@@ -18,7 +19,7 @@ if (!isBundleFresh()) {
   const bundle = await rolldown({
     input: { main: sourceEntry },
     platform: "node",
-    external: ["@duckdb/node-api", "fs-native-extensions", "parquetjs-lite"],
+    external: ["@duckdb/node-api", "fs-native-extensions", "parquetjs-lite", "undici"],
   });
   // What is there already stays: a run that goes on meanwhile may not have loaded all of it yet.
   await bundle.write({ dir: bundleDirectory, format: "esm" });
