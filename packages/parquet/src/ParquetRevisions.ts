@@ -116,7 +116,8 @@ export interface StagedRevisions {
 
 /**
  * Writes the revisions as they will be, beside their place. Without any change to them nothing is written; when the capture
- * superseded nothing, the file's footer is all that is read. Call it one at a time for each partition.
+ * superseded nothing, two footers are all that is read. Call it one at a time for each partition.
+ * Errors: `Damaged` when those that are to stay are not those that the held capture was committed with; nothing is written then.
  */
 export const stageRevisions = Effect.fn("ParquetRevisions.stageRevisions")(function* (
   dataDir: string,
@@ -125,14 +126,19 @@ export const stageRevisions = Effect.fn("ParquetRevisions.stageRevisions")(funct
   { revisions, since }: Capture.Superseded,
 ): Effect.fn.Return<StagedRevisions, SinkError, Scope.Scope> {
   const { file, table } = yield* revisionsFile(dataDir, partition);
+  const committed = yield* committedMark(dataDir, partition, since);
   const unchanged = (mark: RevisionsMark): StagedRevisions => ({ mark, commitWith: (usage) => usage });
   if (revisions.length === 0) {
     const metadata = yield* orMissing(readMetadata(table, file), undefined);
-    if (wasSupersededBy(metadata, since))
-      return unchanged(metadata === undefined ? markOf(table, []) : markIn(metadata));
+    const mark = metadata === undefined ? markOf(table, []) : markIn(metadata);
+    if (wasSupersededBy(metadata, since) && (committed === undefined || committed.checksum === mark.checksum)) {
+      return unchanged(mark);
+    }
   }
   const before = (yield* readRevisions({ file, table })) ?? [];
   const stay = before.filter(({ superseded_at }) => superseded_at <= since);
+  const problem = deviation(committed, table, stay);
+  if (problem !== undefined) return yield* sinkError(`write ${file.path}`, "Damaged", `${file.path} ${problem}.`);
   const rows = [...stay, ...revisions].sort(byVersion);
   const mark = markOf(table, rows);
   if (sameRows(table, before, rows)) return unchanged(mark);
@@ -151,6 +157,21 @@ export const stageRevisions = Effect.fn("ParquetRevisions.stageRevisions")(funct
         (copy) => Effect.ignore(settleRevisions(dataDir, partition, copy)),
       ),
   };
+});
+
+/**
+ * What the held capture says of its revisions, if all of them are to stay: what stays is held against it, since the next capture
+ * would vouch for whatever is found. Undefined where they are replaced, or nothing is said.
+ */
+const committedMark = Effect.fnUntraced(function* (
+  dataDir: string,
+  partition: Partition.Partition,
+  since: Instant.EpochMicros,
+) {
+  const { file, table } = yield* usageFile(dataDir, partition);
+  const metadata = yield* orMissing(readMetadata(table, file), undefined);
+  const held = metadata && parseCapture(metadata)?.capture;
+  return held === undefined || held.capturedAt > since ? undefined : parseMark(metadata!);
 });
 
 /** Puts back the revisions that were kept, unless the usage file shows that what took their place was committed. */

@@ -158,6 +158,24 @@ describe("revisions", () => {
     }),
   );
 
+  it.effect("that are lost are noticed before another capture takes what is left for all of them", () =>
+    Effect.gen(function* () {
+      const { dataDir, revisions, sink } = yield* after(2);
+      rmSync(revisions);
+      const before = contents(dataDir);
+      const { captured, superseded } = steps[2];
+      for (const given of [superseded, { ...superseded, revisions: [] }]) {
+        const error = yield* Effect.flip(sink.replace(captured, given));
+        assert.strictEqual(error.reason, "Damaged");
+        assert.include(error.detail, "has 0 revisions that stand; 1 were committed");
+        assert.deepStrictEqual(contents(dataDir), before);
+      }
+      // Where all of them come anew, nothing is lost.
+      yield* sink.replace(captured, { since: 0, revisions: [revision(1, 1, 2), revision(2, 1, 3)], captures: [] });
+      assert.lengthOf(yield* sink.revisions(partition), 2);
+    }),
+  );
+
   it.effect("that were altered are not handed on", () =>
     Effect.gen(function* () {
       const { revisions, sink } = yield* after(2);
