@@ -95,7 +95,8 @@ const makeSegmentClient = (config: SegmentConfig) =>
           path,
           query: { period: UsageMonth.toPeriod(month), ...query(size, cursor) },
           parse: (text) => parseExactly(text, countFields, (body) => pickPage(body, listKey).rows),
-          decode: (body) => decode(body, size),
+          decode: (body) =>
+            Option.filter(decode(body, size), ({ rows }) => !rows.some((row) => isDeeper(row, maxDepth))),
         }),
       );
     };
@@ -141,6 +142,14 @@ const decodePage = <Row extends Schema.Codec<unknown, unknown>>(listKey: string,
       pageSize,
     }));
 };
+
+/** Levels of objects and lists in a row as sent; documented ones have one, and what has many overflows who walks through it. */
+const maxDepth = 32;
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)));
 
 const toSource = ({ enabled, id, labels, metadata, name, slug }: typeof WireSource.Type): Name.Source => ({
   id,

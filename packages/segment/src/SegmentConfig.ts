@@ -23,6 +23,8 @@ export interface SegmentConfig {
   readonly requestsPerMinute: number | undefined;
   /** Milliseconds for one try, body included. */
   readonly timeoutMs: number;
+  /** Bytes of an answer; one that is larger is refused, so that no service can fill the memory. */
+  readonly maxBodyBytes: number;
   /** Tries of one request that may fail in a row before it is given up; waiting ordered by the service is no failure. */
   readonly maxTries: number;
   /** Times in a row that the service may order one request to wait before it is given up. */
@@ -37,6 +39,8 @@ export const defaults = {
   pageSize: 1_000,
   requestsPerMinute: undefined,
   timeoutMs: 30_000,
+  // A page of 1,000 rows has about 0.3 MB.
+  maxBodyBytes: 16 * 2 ** 20,
   maxTries: 8,
   maxOrderedWaits: 30,
   backoffMs: 250,

@@ -24,7 +24,7 @@ export class NotFound extends Schema.TaggedClass<NotFound>()("NotFound", {}) {
   readonly isRetryable = false;
 }
 
-/** 413: the request is larger than the service takes. */
+/** 413: the request is larger than the service takes; or the answer is larger than segmeter takes. */
 export class TooLarge extends Schema.TaggedClass<TooLarge>()("TooLarge", {}) {
   readonly isRetryable = false;
 }

@@ -10,6 +10,7 @@ import * as Option from "effect/Option";
 import * as Redacted from "effect/Redacted";
 import * as Schedule from "effect/Schedule";
 import * as Schema from "effect/Schema";
+import * as Stream from "effect/Stream";
 import type * as HttpClient from "effect/http/HttpClient";
 import type * as HttpClientError from "effect/http/HttpClientError";
 import * as HttpClientRequest from "effect/http/HttpClientRequest";
@@ -20,7 +21,15 @@ import type { RateBudget } from "./RateBudget.ts";
 import { parseDate, readRateSignal } from "./RateSignal.ts";
 import type { Sent } from "./RateWindow.ts";
 import type { SegmentConfig } from "./SegmentConfig.ts";
-import { BrokenBody, type SegmentError, segmentError, TimedOut, UnexpectedBody, Unreachable } from "./SegmentError.ts";
+import {
+  BrokenBody,
+  type SegmentError,
+  segmentError,
+  TimedOut,
+  TooLarge,
+  UnexpectedBody,
+  Unreachable,
+} from "./SegmentError.ts";
 
 export interface Get<A> {
   /** For messages, such as `GET /usage/mtu/daily 2024-01`. */
@@ -44,7 +53,7 @@ export interface SegmentHttp {
   readonly get: <A>(request: Get<A>) => Effect.Effect<A, SegmentError>;
 }
 
-/** Shape: a whole answer, decoded. Memory: one body. Errors: `SegmentError`, after all tries. */
+/** Shape: a whole answer, decoded. Memory: one body, at most `maxBodyBytes`. Errors: `SegmentError`, after all tries. */
 export const makeSegmentHttp = (
   config: SegmentConfig,
   client: HttpClient.HttpClient,
@@ -64,12 +73,27 @@ export const makeSegmentHttp = (
     const response = yield* client
       .execute(prepared(path, query))
       .pipe(Effect.mapError((error) => unreachable(operation, error)));
-    const body = yield* response.text.pipe(
-      Effect.mapError(() => segmentError(operation, new BrokenBody(), "The answer broke off.")),
-      (read) => (response.status === 200 ? read : Effect.orElseSucceed(read, () => "")),
+    const body = yield* boundedText(operation, response).pipe((read) =>
+      response.status === 200 ? read : Effect.orElseSucceed(read, () => ""),
     );
     return { response, body };
   });
+
+  /** The body as text; the rest of one that is too large is not read. */
+  const boundedText = (operation: string, response: HttpClientResponse.HttpClientResponse) => {
+    const decoder = new TextDecoder();
+    let [bytes, text] = [0, ""];
+    return response.stream.pipe(
+      Stream.mapError(() => segmentError(operation, new BrokenBody(), "The answer broke off.")),
+      Stream.runForEach((chunk) => {
+        bytes += chunk.byteLength;
+        if (bytes > config.maxBodyBytes) return oversized(operation, config.maxBodyBytes);
+        text += decoder.decode(chunk, { stream: true });
+        return Effect.void;
+      }),
+      Effect.map(() => text + decoder.decode()),
+    );
+  };
 
   const attempt = <A>(request: Get<A>, tries: { count: number }) =>
     Effect.uninterruptibleMask((restore) =>
@@ -165,6 +189,9 @@ const unreachable = (operation: string, error: HttpClientError.HttpClientError):
 
 const timedOut = (operation: string, afterMs: number): SegmentError =>
   segmentError(operation, new TimedOut({ afterMs }), `No whole answer came in ${afterMs / 1_000} s.`);
+
+const oversized = (operation: string, maxBytes: number): SegmentError =>
+  segmentError(operation, new TooLarge(), `The answer is larger than ${maxBytes / 2 ** 20} MiB.`);
 
 const decodeCode = Schema.decodeUnknownOption(Schema.Struct({ code: Schema.String }));
 

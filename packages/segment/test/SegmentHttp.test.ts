@@ -178,6 +178,44 @@ describe("a failure that may pass", () => {
     }),
   );
 
+  it.live("is larger than is taken: it is not tried again, and the rest of it is not read", () =>
+    Effect.gen(function* () {
+      let sent = 0;
+      const { received, url } = yield* scripted((response) => {
+        response.writeHead(200);
+        response.write('{"data":');
+        const blanks = Buffer.alloc(2 ** 16, " ");
+        // It never ends; it stops when nobody takes it.
+        const more = () => {
+          while (!response.destroyed && response.write(blanks)) sent += blanks.length;
+        };
+        response.on("drain", more);
+        more();
+      });
+      const client = yield* clientFor(url, { maxBodyBytes: 2 ** 20 });
+      const error = yield* Effect.flip(client.usagePage(usage));
+      assert.strictEqual(error.message, `${operation}: The answer is larger than 1 MiB. Use a smaller --page-size.`);
+      assert.lengthOf(received, 1);
+      assert.isBelow(sent, 16 * 2 ** 20);
+    }),
+  );
+
+  it.live("says its text as it was sent, wherever it is cut on the way", () =>
+    Effect.gen(function* () {
+      const bytes = Buffer.from(workspaceBody.replace("Acme", "Zürich 日本 🎉"));
+      const { url } = yield* scripted((response) => {
+        response.writeHead(200);
+        const next = (at: number): void => {
+          if (at === bytes.length) return void response.end();
+          response.write(bytes.subarray(at, at + 1), () => setImmediate(next, at + 1));
+        };
+        next(0);
+      });
+      const client = yield* clientFor(url);
+      assert.strictEqual((yield* client.workspace).name, "Zürich 日本 🎉");
+    }),
+  );
+
   it.live.each([1, 3, 5])("is tried %d times at most", (maxTries) =>
     Effect.gen(function* () {
       const { client, simulator } = yield* simulated({}, { maxTries });

@@ -42,6 +42,12 @@ export function spoilAnswer(whole: Reply, fault: AnswerFault, atMs: number): Rep
         ...whole,
         delivery: { kind: "drip", chunkBytes: fault.chunkBytes, everyMs: fault.everyMs },
       };
+    case "oversized-body":
+      return { ...whole, body: Buffer.concat([whole.body, Buffer.alloc(fault.mebibytes * 2 ** 20, " ")]) };
+    case "deep-body": {
+      const nested = `${"[".repeat(fault.levels)}${"]".repeat(fault.levels)}`;
+      return { ...whole, body: Buffer.from(whole.body.toString().replace("[{", `[{"nested":${nested},`)) };
+    }
     case "empty-body":
       return { ...whole, body: Buffer.alloc(0) };
     case "wrong-envelope":

@@ -128,6 +128,21 @@ describe("answers", () => {
       assert.isAbove(chunks, 3);
     }));
 
+  it("oversized-body: all of it, and many blanks", () =>
+    withFault({ kind: "oversized-body", mebibytes: 2 }, async (simulator, clean) => {
+      const { bytes, status } = await getRaw(simulator, first);
+      assert.strictEqual(status, 200);
+      assert.strictEqual(bytes.length, Buffer.byteLength(clean) + 2 * 2 ** 20);
+      assert.strictEqual(bytes.toString().trimEnd(), clean);
+    }));
+
+  it("deep-body: lists in lists, and all the rest", () =>
+    withFault({ kind: "deep-body", levels: 3 }, async (simulator, clean) => {
+      const { text } = await get(simulator, first);
+      assert.include(text, '"nested":[[[]]],');
+      assert.strictEqual(text.replace('"nested":[[[]]],', ""), clean);
+    }));
+
   it("empty-body", () =>
     withFault({ kind: "empty-body" }, async (simulator) => {
       const { status, text } = await get(simulator, first);
