@@ -179,16 +179,21 @@ export type Contents = Readonly<Record<string, ReadonlyArray<string>>>;
 export const contentsOf = async (dataDir: string): Promise<Readonly<Record<"duckdb" | "parquet", Contents>>> => {
   const files = await Promise.all(allTables.map((table) => filesBelow(join(dataDir, "parquet", table))));
   const stored = allTables.filter((_, index) => files[index]!.some((name) => name.endsWith("/data.parquet")));
+  const made = await tablesIn(databaseOf(dataDir));
   const [inDuckDB, inParquet] = [
-    existsSync(databaseOf(dataDir)) ? await askAll(allTables.map(from), databaseOf(dataDir)) : [],
+    made.length === 0 ? [] : await askAll(made.map(from), databaseOf(dataDir)),
     await askAll(stored.map((table) => from(parquetOf(dataDir, table)))),
   ];
-  return {
-    duckdb: Object.fromEntries(allTables.map((table, index) => [table, asText(inDuckDB[index] ?? [])])),
-    parquet: Object.fromEntries(
-      allTables.map((table) => [table, stored.includes(table) ? asText(inParquet[stored.indexOf(table)]!) : []]),
-    ),
-  };
+  const collect = (tables: ReadonlyArray<string>, answers: ReadonlyArray<ReadonlyArray<PlainRow>>): Contents =>
+    Object.fromEntries(allTables.map((table) => [table, asText(answers[tables.indexOf(table)] ?? [])]));
+  return { duckdb: collect(made, inDuckDB), parquet: collect(stored, inParquet) };
+};
+
+/** Those of our tables that a database has; a file may not be there yet, or hold none of them. */
+const tablesIn = async (database: string): Promise<ReadonlyArray<string>> => {
+  if (!existsSync(database)) return [];
+  const rows = await ask("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'", database);
+  return allTables.filter((table) => rows.some((row) => row["table_name"] === table));
 };
 
 const from = (source: string): string => `FROM ${source}`;

@@ -10,11 +10,15 @@ export const sourceOf = (row: UsageRow): string => ("source_id" in row ? row.sou
 /** Period start, day and source: what no two rows of a partition share. */
 export const keyOf = (row: UsageRow): string => `${periodOf(row)}/${row.day}/${sourceOf(row)}`;
 
+export const byKey = (a: UsageRow, b: UsageRow): number =>
+  periodOf(a) - periodOf(b) || a.day - b.day || (sourceOf(a) < sourceOf(b) ? -1 : sourceOf(a) > sourceOf(b) ? 1 : 0);
+
 /** Without the day: the series that a row belongs to. */
 export const seriesOf = (row: UsageRow): string => `${periodOf(row)}/${sourceOf(row)}`;
 
-export const byKey = (a: UsageRow, b: UsageRow): number =>
-  periodOf(a) - periodOf(b) || a.day - b.day || (sourceOf(a) < sourceOf(b) ? -1 : sourceOf(a) > sourceOf(b) ? 1 : 0);
+/** Whether rows are in key order and no two share a key: what most walks are, and what is told without a text for each key. */
+export const areAscending = (rows: ReadonlyArray<UsageRow>): boolean =>
+  rows.every((row, index) => index === 0 || byKey(rows[index - 1]!, row) < 0);
 
 /** Versions of one key by the moment at which they were observed. */
 export const byVersion = (a: Revision, b: Revision): number => byKey(a, b) || a.observed_at - b.observed_at;

@@ -5,6 +5,7 @@
 import { type DuckDBConnection, DuckDBTimestampValue } from "@duckdb/node-api";
 import {
   allColumns,
+  areAscending,
   byVersion,
   type Capture,
   datasetOf,
@@ -82,6 +83,7 @@ const append = (
 
 /** The first key that two rows share, in words, or undefined. Memory: the keys. */
 export const findRepeated = (table: Table, rows: ReadonlyArray<UsageRow>): string | undefined => {
+  if (areAscending(rows)) return undefined;
   const columns = table.key.filter((name) => table.columns.some((column) => column.name === name));
   const seen = new Set<string>();
   for (const row of rows as unknown as ReadonlyArray<Row>) {

@@ -103,11 +103,17 @@ const fill = (
   const vector = chunk.getColumnVector(index);
   const encode = encoders[column.type];
   const constant = constants[column.name];
+  // Rows beside each other often share a day, a period or an instant, for each of which DuckDB wants an object.
+  let before: Value | undefined;
+  let encoded: DuckDBValue | undefined;
   for (let offset = 0; offset < vector.itemCount; offset++) {
     const value = constant ?? rows[start + offset]![column.name];
-    const encoded = value === null && column.nullable === true ? null : encode(value as Value);
-    if (encoded === undefined) throw unrepresentable(column, start + offset, value);
-    vector.setItem(offset, encoded);
+    if (value !== before || offset === 0) {
+      encoded = value === null && column.nullable === true ? null : encode(value as Value);
+      if (encoded === undefined) throw unrepresentable(column, start + offset, value);
+      before = value;
+    }
+    vector.setItem(offset, encoded!);
   }
   vector.flush();
 };

@@ -3,7 +3,7 @@
  *
  * One warning per gate, with the number of cases and the first of them: a warning says where to look, it is no report.
  */
-import { type Capture, Instant, seriesOf, sourceOf, type UsageRow, UsageMonth } from "@segmeter/domain";
+import { type Capture, Instant, sourceOf, type UsageRow, UsageMonth } from "@segmeter/domain";
 import { figureOf, isMtu } from "./Figure.ts";
 
 /** Shape of `rows`: in key order. `workspace`: the rows of the workspace's own figures of the month, if these are of sources. */
@@ -11,55 +11,65 @@ export const notice = (
   month: UsageMonth.UsageMonth,
   rows: ReadonlyArray<UsageRow>,
   workspace: ReadonlyArray<UsageRow> | undefined,
-): ReadonlyArray<Capture.Warning> => [
-  ...warning("missing-day", "days are missing", missingDays(rows)),
-  ...warning("count-fell", "cumulative counts are lower than on the day before", fallen(rows)),
-  ...warning("anonymous-split", "rows have anonymous ≠ anonymousIdentified + neverIdentified", unevenSplits(rows)),
-  ...warning("period", "periods are not the calendar month", oddPeriods(month, rows)),
-  ...warning("outside-month", "rows lie outside the usage month", outsideMonth(month, rows)),
-  ...(workspace === undefined ? [] : againstWorkspace(rows, workspace)),
-];
+): ReadonlyArray<Capture.Warning> => {
+  const { fallen, missing } = alongSeries(rows);
+  return [
+    ...warning("missing-day", "days are missing", missing),
+    ...warning("count-fell", "cumulative counts are lower than on the day before", fallen),
+    ...warning("anonymous-split", "rows have anonymous ≠ anonymousIdentified + neverIdentified", unevenSplits(rows)),
+    ...warning("period", "periods are not the calendar month", oddPeriods(month, rows)),
+    ...warning("outside-month", "rows lie outside the usage month", outsideMonth(month, rows)),
+    ...(workspace === undefined ? [] : againstWorkspace(rows, workspace)),
+  ];
+};
 
 const warning = (gate: string, what: string, cases: ReadonlyArray<string>): ReadonlyArray<Capture.Warning> =>
   cases.length === 0 ? [] : [{ gate, message: `${cases.length} ${what}, first: ${cases[0]}.` }];
 
-const where = (row: UsageRow): string => {
+const where = (row: UsageRow): string => onDay(row, row.day);
+
+const onDay = (row: UsageRow, day: Instant.EpochDay): string => {
   const source = sourceOf(row);
-  return `${source === "" ? "" : `source ${source}, `}${Instant.formatDay(row.day)}`;
+  return `${source === "" ? "" : `source ${source}, `}${Instant.formatDay(day)}`;
 };
 
-const mtuCounts = ["anonymous", "anonymous_identified", "identified", "never_identified"] as const;
-
-const countsOf = (row: UsageRow): ReadonlyArray<bigint> =>
-  "api_calls" in row ? [row.api_calls] : mtuCounts.map((name) => row[name]);
-
-/** Each series by day. Key order puts days before sources, so a series' rows are apart, but in order. */
-const bySeries = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<ReadonlyArray<UsageRow>> => [
-  ...Map.groupBy(rows, seriesOf).values(),
-];
-
-/** Gaps within a series; a workspace's series begins with its period, a source may begin and end at any day. */
-const missingDays = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> =>
-  bySeries(rows).flatMap((series) =>
-    series.flatMap((row, index) => {
-      const first = isMtu(row) && sourceOf(row) === "" ? Instant.dayOf(row.period_start) : row.day;
-      const previous = index === 0 ? first - 1 : series[index - 1]!.day;
-      return Array.from({ length: Math.max(0, row.day - previous - 1) }, (_, gap) => {
-        const source = sourceOf(row);
-        return `${source === "" ? "" : `source ${source}, `}${Instant.formatDay(previous + 1 + gap)}`;
-      });
-    }),
+const isBelow = (row: UsageRow, before: UsageRow): boolean => {
+  if ("api_calls" in row) return "api_calls" in before && row.api_calls < before.api_calls;
+  return (
+    isMtu(before) &&
+    (row.anonymous < before.anonymous ||
+      row.anonymous_identified < before.anonymous_identified ||
+      row.identified < before.identified ||
+      row.never_identified < before.never_identified)
   );
+};
 
-const fallen = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> =>
-  bySeries(rows).flatMap((series) =>
-    series.flatMap((row, index) => {
-      const previous = series[index - 1];
-      if (previous === undefined) return [];
-      const before = countsOf(previous);
-      return countsOf(row).some((count, at) => count < before[at]!) ? [where(row)] : [];
-    }),
-  );
+/**
+ * What is odd from one day of a series, a source in a period, to the next. Key order puts days before sources, so that a series'
+ * rows are apart, but in order. Gaps are told within a series; a workspace's begins with its period, a source may begin and end
+ * at any day.
+ */
+const alongSeries = (
+  rows: ReadonlyArray<UsageRow>,
+): { readonly missing: ReadonlyArray<string>; readonly fallen: ReadonlyArray<string> } => {
+  const [missing, fallen]: [Array<string>, Array<string>] = [[], []];
+  let previous = new Map<string, UsageRow>();
+  let period: number | undefined;
+  for (const row of rows) {
+    if (isMtu(row) && row.period_start !== period) {
+      period = row.period_start;
+      previous = new Map();
+    }
+    const source = sourceOf(row);
+    const before = previous.get(source);
+    previous.set(source, row);
+    const first = isMtu(row) && source === "" ? Instant.dayOf(row.period_start) : row.day;
+    const from = before === undefined ? first : before.day + 1;
+    for (let day = from; day < row.day; day++) missing.push(onDay(row, day));
+    if (before !== undefined && isBelow(row, before)) fallen.push(where(row));
+  }
+  return { missing, fallen };
+};
 
 const unevenSplits = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> =>
   rows.flatMap((row) =>
@@ -67,16 +77,20 @@ const unevenSplits = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> =>
   );
 
 const oddPeriods = (month: UsageMonth.UsageMonth, rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> => {
-  const periods = new Map(rows.filter(isMtu).map((row) => [`${row.period_start}/${row.period_end}`, row] as const));
-  return [...periods.values()].flatMap(({ period_end, period_start }) =>
-    period_start === UsageMonth.start(month) && period_end === UsageMonth.end(month)
-      ? []
-      : [`${Instant.format(period_start)} to ${Instant.format(period_end)}`],
-  );
+  const [start, end] = [UsageMonth.start(month), UsageMonth.end(month)];
+  const odd = new Set<string>();
+  for (const row of rows) {
+    if (!isMtu(row) || (row.period_start === start && row.period_end === end)) continue;
+    odd.add(`${Instant.format(row.period_start)} to ${Instant.format(row.period_end)}`);
+  }
+  return [...odd];
 };
 
 const outsideMonth = (month: UsageMonth.UsageMonth, rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> =>
   rows.flatMap((row) => (isMtu(row) || UsageMonth.of(Instant.startOfDay(row.day)) === month ? [] : [where(row)]));
+
+const isOfPeriod = (row: UsageRow, other: UsageRow): boolean =>
+  isMtu(row) ? isMtu(other) && row.period_start === other.period_start : !isMtu(other);
 
 /** Sources overlap: each is at most the workspace, and all together at least. */
 const againstWorkspace = (
@@ -84,20 +98,27 @@ const againstWorkspace = (
   workspace: ReadonlyArray<UsageRow>,
 ): ReadonlyArray<Capture.Warning> => {
   const dayOf = (row: UsageRow) => `${isMtu(row) ? row.period_start : ""}/${row.day}`;
-  const wholes = new Map(workspace.map((row) => [dayOf(row), figureOf(row)]));
-  const sums = new Map<string, { readonly row: UsageRow; sum: bigint }>();
+  interface Whole {
+    readonly row: UsageRow;
+    readonly figure: bigint;
+    sum: bigint | undefined;
+  }
+  const wholes = new Map(
+    workspace.map((row): [string, Whole] => [dayOf(row), { row, figure: figureOf(row), sum: undefined }]),
+  );
   const larger: Array<string> = [];
-  for (const row of rows) {
-    const whole = wholes.get(dayOf(row));
+  let whole: Whole | undefined;
+  for (const [index, row] of rows.entries()) {
+    // In key order the rows of a day are beside each other, and those of a period.
+    const before = rows[index - 1];
+    if (before === undefined || row.day !== before.day || !isOfPeriod(row, before)) whole = wholes.get(dayOf(row));
     if (whole === undefined) continue;
     const figure = figureOf(row);
-    if (figure > whole) larger.push(where(row));
-    const held = sums.get(dayOf(row));
-    if (held === undefined) sums.set(dayOf(row), { row, sum: figure });
-    else held.sum += figure;
+    if (figure > whole.figure) larger.push(where(row));
+    whole.sum = (whole.sum ?? 0n) + figure;
   }
-  const short = [...sums].flatMap(([day, { row, sum }]) =>
-    sum < wholes.get(day)! ? [Instant.formatDay(row.day)] : [],
+  const short = [...wholes.values()].flatMap(({ figure, row, sum }) =>
+    sum !== undefined && sum < figure ? [Instant.formatDay(row.day)] : [],
   );
   return [
     ...warning("source-above-workspace", "sources are above the workspace's figure", larger),

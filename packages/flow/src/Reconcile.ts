@@ -4,7 +4,7 @@
  * The result says whether the walk may be kept, must be walked again (the service changed under it, or contradicts its own
  * totals), or is refused.
  */
-import { byKey, type Capture, Instant, keyOf, sameFigures, type UsageRow } from "@segmeter/domain";
+import { areAscending, byKey, type Capture, Instant, keyOf, sameFigures, type UsageRow } from "@segmeter/domain";
 import type { FlowConfig } from "./FlowConfig.ts";
 import type { GateReason } from "./FlowError.ts";
 import type { NormalisedPage } from "./Normalise.ts";
@@ -73,31 +73,31 @@ interface Folded {
 
 /** One row a key: equal repetitions are folded, of two snapshots the later stands. */
 const fold = (pages: ReadonlyArray<WalkedPage>): Folded | { readonly conflict: string } => {
+  const all = pages.flatMap(({ rows }) => rows);
+  if (areAscending(all)) return { rows: all, distinct: all.length, repeated: 0, warnings: [] };
   const byTime = new Map<string, UsageRow>();
   const latest = new Map<string, UsageRow>();
   let repeated = 0;
   let snapshots = 0;
-  for (const { rows } of pages) {
-    for (const row of rows) {
-      const key = keyOf(row);
-      const held = latest.get(key);
-      if (held === undefined) {
-        latest.set(key, row);
-        continue;
-      }
-      // Only keys that come twice are looked at by timestamp; they are few.
-      const timed = (of: UsageRow) => `${key}@${of.snapshot_at}`;
-      if (!byTime.has(timed(held))) byTime.set(timed(held), held);
-      const twin = byTime.get(timed(row));
-      if (twin === undefined) {
-        snapshots++;
-        byTime.set(timed(row), row);
-        if (row.snapshot_at > held.snapshot_at) latest.set(key, row);
-      } else if (sameFigures(twin, row)) {
-        repeated++;
-      } else {
-        return { conflict: `Two different figures for ${describe(row)}, both of ${Instant.format(row.snapshot_at)}.` };
-      }
+  for (const row of all) {
+    const key = keyOf(row);
+    const held = latest.get(key);
+    if (held === undefined) {
+      latest.set(key, row);
+      continue;
+    }
+    // Only keys that come twice are looked at by timestamp; they are few.
+    const timed = (of: UsageRow) => `${key}@${of.snapshot_at}`;
+    if (!byTime.has(timed(held))) byTime.set(timed(held), held);
+    const twin = byTime.get(timed(row));
+    if (twin === undefined) {
+      snapshots++;
+      byTime.set(timed(row), row);
+      if (row.snapshot_at > held.snapshot_at) latest.set(key, row);
+    } else if (sameFigures(twin, row)) {
+      repeated++;
+    } else {
+      return { conflict: `Two different figures for ${describe(row)}, both of ${Instant.format(row.snapshot_at)}.` };
     }
   }
   const warnings: Array<Capture.Warning> = [];

@@ -21,6 +21,7 @@ export const revise = (
   fetched: ReadonlyArray<UsageRow>,
   observedAt: Instant.EpochMicros,
 ): Revised => {
+  if (held.length === 0) return { rows: fetched.map((row) => ({ ...row, observed_at: observedAt })), superseded: [] };
   const before = new Map(held.map((row) => [keyOf(row), row]));
   const rows = fetched.map((row): UsageRow => {
     const key = keyOf(row);

@@ -30,10 +30,10 @@ export const parseExactly = (
   const body: unknown = JSON.parse(text);
   const rows = rowsOf(body);
   if (!Array.isArray(rows)) return body;
+  const names = [...fields];
   const hasNumber = rows.some(
-    (row) =>
-      Predicate.isObject(row) &&
-      Object.keys(row).some((key) => fields.has(key) && typeof row[key as keyof typeof row] === "number"),
+    (row: unknown) =>
+      Predicate.isObject(row) && names.some((name) => typeof (row as Record<string, unknown>)[name] === "number"),
   );
   return hasNumber ? parseKeepingNumbers(text, fields) : body;
 };

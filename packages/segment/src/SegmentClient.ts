@@ -146,10 +146,12 @@ const decodePage = <Row extends Schema.Codec<unknown, unknown>>(listKey: string,
 /** Levels of objects and lists in a row as sent; documented ones have one, and what has many overflows who walks through it. */
 const maxDepth = 32;
 
-const isDeeper = (value: unknown, levels: number): boolean =>
-  typeof value === "object" &&
-  value !== null &&
-  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)));
+const isDeeper = (value: unknown, levels: number): boolean => {
+  if (typeof value !== "object" || value === null) return false;
+  if (levels === 0) return true;
+  for (const name in value) if (isDeeper((value as Record<string, unknown>)[name], levels - 1)) return true;
+  return false;
+};
 
 const toSource = ({ enabled, id, labels, metadata, name, slug }: typeof WireSource.Type): Name.Source => ({
   id,
