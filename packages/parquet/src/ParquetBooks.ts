@@ -24,7 +24,7 @@ import type { OneAtATime } from "./Locks.ts";
 import { publishFile } from "./ParquetFile.ts";
 import { fileMetadata } from "./ParquetFooter.ts";
 import { fileOf, filesOf } from "./ParquetLayout.ts";
-import { ledgerFile, type MonthOfLedger, readLedger, stageLedger } from "./ParquetLedger.ts";
+import { type KnownLedgers, ledgerFile, type MonthOfLedger, readLedger, stageLedger } from "./ParquetLedger.ts";
 import { readRows } from "./ParquetReader.ts";
 
 export interface ParquetBooks {
@@ -37,12 +37,17 @@ export interface ParquetBooks {
   readonly addBooks: (workspaceId: string, books: Books.Books) => Effect.Effect<void, SinkError>;
 }
 
-export const makeParquetBooks = (dataDir: string, encoder: Encoder, oneAtATime: OneAtATime): ParquetBooks => {
+export const makeParquetBooks = (
+  dataDir: string,
+  encoder: Encoder,
+  oneAtATime: OneAtATime,
+  known: KnownLedgers,
+): ParquetBooks => {
   const enter = Effect.fn("ParquetBooks.enter")(function* (
     month: MonthOfLedger,
     captures: ReadonlyArray<Capture.Capture>,
   ) {
-    const staged = stageLedger(dataDir, encoder, month, captures);
+    const staged = stageLedger(dataDir, encoder, month, captures, known);
     const committed = Effect.scoped(Effect.flatMap(staged, (ledger) => ledger?.commit ?? Effect.void));
     yield* oneAtATime((yield* ledgerFile(dataDir, month)).path, committed);
   });

@@ -54,13 +54,15 @@ export const withParquet = <A>(path: string, use: (file: ParquetColumns) => Prom
   );
 
 const tailSize = 64 * 1024;
+/** A file of up to so many bytes is read at once: most are small, and each read costs more than its bytes. */
+const wholeSize = 2 ** 20;
 const magic = "PAR1";
 
 const openColumns = async (path: string, handle: FileHandle): Promise<ParquetColumns> => {
   const stat = await handle.stat();
   if (!stat.isFile()) throw unreadable(path, "Foreign", "is not a file");
   const { size } = stat;
-  const file: AsyncBuffer = { byteLength: size, slice: (start, end = size) => readRange(handle, start, end) };
+  const file = size <= wholeSize ? await readWhole(handle, size) : readInRanges(handle, size);
   const head = Buffer.from(await file.slice(0, Math.min(4, size))).toString("latin1");
   if (size > 0 && !magic.startsWith(head)) throw unreadable(path, "Foreign", "is not a Parquet file");
   const guarded = async <A>(run: () => Promise<A>): Promise<A> => {
@@ -111,6 +113,16 @@ const openColumns = async (path: string, handle: FileHandle): Promise<ParquetCol
 
 const unreadable = (path: string, reason: "Foreign" | "Damaged", what: string, cause?: unknown): SinkError =>
   sinkError(`read ${path}`, reason, `${path} ${what}.`, { cause });
+
+const readInRanges = (handle: FileHandle, size: number): AsyncBuffer => ({
+  byteLength: size,
+  slice: (start, end = size) => readRange(handle, start, end),
+});
+
+const readWhole = async (handle: FileHandle, size: number): Promise<AsyncBuffer> => {
+  const bytes = await readRange(handle, 0, size);
+  return { byteLength: size, slice: async (start, end) => bytes.slice(start, end) };
+};
 
 const readRange = async (handle: FileHandle, start: number, end: number): Promise<ArrayBuffer> => {
   const bytes = new Uint8Array(end - start);

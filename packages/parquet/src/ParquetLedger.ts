@@ -22,7 +22,8 @@ import {
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import type * as Scope from "effect/Scope";
-import { orMissing, orUnreadable } from "./Attempt.ts";
+import { stat } from "node:fs/promises";
+import { attempt, orMissing, orUnreadable } from "./Attempt.ts";
 import { sameRows } from "./Checksum.ts";
 import { type StagedFile, stageFile } from "./ParquetFile.ts";
 import { fileMetadata } from "./ParquetFooter.ts";
@@ -74,6 +75,22 @@ export interface MonthOfLedger {
 }
 
 /**
+ * What ledger files hold, by path, as they were written: so that the second capture of a month need not read the file, and the
+ * footers of the usage files, again. Memory: the captures of the months that were written to.
+ */
+export type KnownLedgers = Map<string, { readonly stamp: string; readonly entries: ReadonlyArray<Capture.Capture> }>;
+
+/** Tells the file from any other that takes its place; undefined when there is none. */
+const stampOf = (path: string): Effect.Effect<string | undefined, SinkError> =>
+  orMissing(
+    attempt(`look at ${path}`, async () => {
+      const { ino, mtimeNs, size } = await stat(path, { bigint: true });
+      return `${ino} ${mtimeNs} ${size}`;
+    }),
+    undefined,
+  );
+
+/**
  * Writes the ledger file of a month anew, with the captures, and stages it. Call it one at a time for each file.
  * Undefined: the file says all that already.
  */
@@ -82,14 +99,25 @@ export const stageLedger = Effect.fn("ParquetLedger.stageLedger")(function* (
   encoder: Encoder,
   of: MonthOfLedger,
   captures: ReadonlyArray<Capture.Capture>,
+  known: KnownLedgers = new Map(),
 ): Effect.fn.Return<StagedFile | undefined, SinkError, Scope.Scope> {
   const file = yield* ledgerFile(dataDir, of);
-  const entries = yield* orMissing(readEntries(file), undefined);
-  const held = yield* heldOfMonth(dataDir, of);
+  const { path } = file;
+  const last = known.get(path);
+  const isKnown = last !== undefined && last.stamp === (yield* stampOf(path));
+  const entries = isKnown ? last.entries : yield* orMissing(readEntries(file), undefined);
+  const held = isKnown ? [] : yield* heldOfMonth(dataDir, of);
   // Of two entries with one id the later stands: they are equal unless the capture was made again.
-  const rows = Books.mergeCaptures([...(entries ?? []), ...held], captures).map(Capture.toRow);
+  const merged = Books.mergeCaptures([...(entries ?? []), ...held], captures);
+  const rows = merged.map(Capture.toRow);
   if (entries !== undefined && sameRows(table, entries.map(Capture.toRow), rows)) return undefined;
-  return yield* stageFile(encoder, { table, rows, metadata: fileMetadata(table, file, rows), path: file.path });
+  const staged = yield* stageFile(encoder, { table, rows, metadata: fileMetadata(table, file, rows), path });
+  const commit = Effect.gen(function* () {
+    yield* staged.commit;
+    const stamp = yield* stampOf(path);
+    if (stamp !== undefined) known.set(path, { stamp, entries: merged });
+  });
+  return { commit: Effect.uninterruptible(commit) };
 });
 
 /** What a capture of a partition has to be able to read before its ledger is written. */

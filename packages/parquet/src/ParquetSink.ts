@@ -25,7 +25,7 @@ import { makeDirectory, stageFile } from "./ParquetFile.ts";
 import { captureMetadata, markMetadata } from "./ParquetFooter.ts";
 import { inspectFiles } from "./ParquetInspection.ts";
 import { parquetDirectory } from "./ParquetLayout.ts";
-import { heldCaptures, ledgerFile, ledgerOf, readLedger, stageLedger } from "./ParquetLedger.ts";
+import { heldCaptures, type KnownLedgers, ledgerFile, ledgerOf, readLedger, stageLedger } from "./ParquetLedger.ts";
 import { readCaptured } from "./ParquetReader.ts";
 import { readStanding, stageRevisions, usageFile } from "./ParquetRevisions.ts";
 
@@ -45,7 +45,9 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
 }: ParquetSinkOptions): Effect.fn.Return<Sink, SinkError> {
   yield* openDirectory(dataDir);
   const oneAtATime = makeLocks();
-  const { addBooks, books, enter, saveNames, saveRun, workspaceIds } = makeParquetBooks(dataDir, encoder, oneAtATime);
+  const known: KnownLedgers = new Map();
+  const made = makeParquetBooks(dataDir, encoder, oneAtATime, known);
+  const { addBooks, books, enter, saveNames, saveRun, workspaceIds } = made;
 
   /** One at a time for each month of a workspace: they share a ledger file. */
   const inTurn = <A>(partition: Partition.Partition, effect: Effect.Effect<A, SinkError>) =>
@@ -65,7 +67,7 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
       const data = yield* stageFile(encoder, { table, rows, metadata, path: file.path });
       const commit = Effect.gen(function* () {
         const entries = [...superseded.captures, capture];
-        const ledger = yield* stageLedger(dataDir, encoder, ledgerOf(partition), entries);
+        const ledger = yield* stageLedger(dataDir, encoder, ledgerOf(partition), entries, known);
         // Once the data is in place the capture stands, and the ledger is merely behind: no failure of the replace.
         const entered = Effect.ignore(ledger?.commit ?? Effect.void);
         yield* Effect.uninterruptible(Effect.andThen(revisions.commitWith(data.commit), entered));
