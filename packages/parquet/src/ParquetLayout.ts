@@ -39,13 +39,16 @@ const encodeId = (id: string): string =>
 const decodeId = (encoded: string): Option.Option<string> =>
   Option.filter(Option.liftThrowable(decodeURIComponent)(encoded), (id) => id !== "" && encodeId(id) === encoded);
 
-/** Fails with `Unrepresentable` for an id that has no path: an empty one, or one that is not well-formed Unicode. */
-const workspaceDirectory = (workspaceId: string): Effect.Effect<string, SinkError> =>
-  workspaceId !== "" && workspaceId.isWellFormed()
-    ? Effect.succeed(`workspace_id=${encodeId(workspaceId)}`)
-    : Effect.fail(
-        sinkError("find a file", "Unrepresentable", `${JSON.stringify(workspaceId)} cannot be the id of a workspace.`),
-      );
+/** Bytes of a name that file systems take. */
+const longestName = 255;
+
+/** Fails with `Unrepresentable` for an id that has no path: an empty one, one that is not well-formed Unicode, or is too long. */
+const workspaceDirectory = (workspaceId: string): Effect.Effect<string, SinkError> => {
+  const name = `workspace_id=${encodeId(workspaceId)}`;
+  if (workspaceId !== "" && workspaceId.isWellFormed() && name.length <= longestName) return Effect.succeed(name);
+  const shown = JSON.stringify(workspaceId.slice(0, 80));
+  return sinkError("find a file", "Unrepresentable", `${shown} cannot be the id of a workspace.`);
+};
 
 /** `month` for the tables that are kept by workspace and month, and only for those. */
 export const fileOf = (

@@ -1,0 +1,277 @@
+/**
+ * Kills the real program at its fail-points and at random moments, lets the next run go to its end, and holds the outcome against
+ * that of a run that nobody killed.
+ *
+ * The promises, each a violation by name when it breaks: what a reader finds after a kill is whole partitions of before or of
+ * after; after the next run every row is as it would have been, no more and no fewer; no settled month that was committed is
+ * asked for again; no file is left over; `verify` finds nothing.
+ */
+import * as Effect from "effect/Effect";
+import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
+import { existsSync } from "node:fs";
+import { cp, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { datasetNames, datasets } from "@segmeter/simulator";
+import { type Ended, type Environment, start, temporaryDirectory, usageCalls } from "../../pipelines/test/Command.ts";
+import { type Contents, contentsOf, filesBelow, tableOf } from "../../pipelines/test/Held.ts";
+import type { Prepared, Scenario } from "./Scenario.ts";
+
+const { promise } = Effect;
+const failPoints = pathToFileURL(fileURLToPath(new URL("FailPoints.js", import.meta.url))).href;
+
+export interface Report {
+  readonly scenario: string;
+  readonly kills: number;
+  /** Kinds of steps at which it was killed, of those that there are: each before and after. */
+  readonly points: string;
+  /** Fail-points that a run did not come to, since less was left to do. */
+  readonly unreached: number;
+  readonly violations: ReadonlyArray<string>;
+}
+
+type Held = Awaited<ReturnType<typeof contentsOf>>;
+
+/** What a run that nobody kills leaves. */
+interface Reference {
+  readonly points: ReadonlyArray<Point>;
+  readonly ms: number;
+  readonly before: Held | undefined;
+  readonly after: Held;
+  readonly files: ReadonlyArray<string>;
+}
+
+interface Point {
+  readonly label: string;
+  readonly count: number;
+}
+
+/** Where to kill: at a step, or after a while. */
+type Target = { readonly nth: number; readonly kind: string } | { readonly afterMs: number };
+
+const killsInARow = 3;
+
+/** One kill in so many comes at a random moment. */
+const oneInSoMany = 5;
+
+/** Kills `scenario` so many times. `draw`: numbers from 0 to below 1. */
+export const chaos = Effect.fn("chaos")(function* (scenario: Scenario, kills: number, draw: () => number) {
+  const prepared = yield* scenario.prepare;
+  const reference = yield* Effect.scoped(refer(scenario, prepared));
+  const targets = targetsOf(reference, kills, draw);
+  const hit = new Set<string>();
+  const violations: Array<string> = [];
+  let [killed, unreached] = [0, 0];
+  while (killed < kills) {
+    const chain = targets.splice(0, Math.min(killsInARow, kills - killed));
+    if (chain.length === 0) break;
+    const outcome = yield* Effect.scoped(endure(scenario, prepared, reference, chain));
+    killed += outcome.killed.length;
+    unreached += outcome.unreached.length;
+    for (const target of outcome.killed) if ("kind" in target) hit.add(target.kind);
+    // What a run had no more cause to come to is tried again, early and first in its row; the others go to the end.
+    // One that a whole run does not come to, as what depends on how fibers meet, is no place to kill at.
+    const again = outcome.unreached
+      .filter((target) => target !== chain[0])
+      .map((target) => ("kind" in target ? { ...target, nth: 1 } : { afterMs: Math.floor(target.afterMs / 2) }));
+    targets.unshift(...again.slice(0, 1));
+    targets.push(...again.slice(1));
+    violations.push(...outcome.violations.map((violation) => `${violation} [${chain.map(nameOf).join("; ")}]`));
+  }
+  const report: Report = {
+    scenario: scenario.name,
+    kills: killed,
+    points: `${hit.size} of ${reference.points.length * 2}`,
+    unreached,
+    violations,
+  };
+  return report;
+});
+
+/** As FailPoints.js takes it, and people read it. */
+const nameOf = (target: Target): string =>
+  "kind" in target ? target.kind.replace(" ", ` ${target.nth} `) : `after ${target.afterMs} ms`;
+
+/** Every kind of step comes once before any comes twice. */
+const targetsOf = ({ ms, points }: Reference, kills: number, draw: () => number): Array<Target> => {
+  const below = (end: number) => Math.floor(draw() * end);
+  const targets: Array<Target> = [];
+  while (targets.length < kills) {
+    const round = points
+      .flatMap(({ count, label }) =>
+        ["before", "after"].map((moment) => ({
+          nth: 1 + below(count),
+          kind: `${moment} ${label}`,
+          place: draw(),
+        })),
+      )
+      .sort((a, b) => a.place - b.place);
+    for (const { kind, nth } of round) {
+      if (below(oneInSoMany) === 0) targets.push({ afterMs: below(ms) });
+      targets.push({ nth, kind });
+    }
+  }
+  return targets;
+};
+
+interface Run {
+  readonly prepared: Prepared;
+  readonly args: ReadonlyArray<string>;
+  readonly dataDir: string;
+}
+
+const begin = ({ args, dataDir, prepared }: Run, points: Environment) =>
+  start([...args, "--data-dir", dataDir], {
+    env: { ...prepared.env, ...points, FAIL_POINT_DIR: dataDir, NODE_OPTIONS: `--import=${failPoints}` },
+  });
+
+const copyOf = Effect.fnUntraced(function* ({ dataDir }: Prepared) {
+  const copy = join(yield* temporaryDirectory, "data");
+  yield* promise(async () => {
+    if (existsSync(dataDir)) await cp(dataDir, copy, { recursive: true });
+  });
+  return copy;
+});
+
+const refer = Effect.fnUntraced(function* ({ args, name }: Scenario, prepared: Prepared) {
+  const dataDir = yield* copyOf(prepared);
+  const before = existsSync(dataDir) ? yield* promise(() => contentsOf(dataDir)) : undefined;
+  const log = join(yield* temporaryDirectory, "log");
+  const began = performance.now();
+  const running = yield* begin({ prepared, args, dataDir }, { FAIL_POINT_LOG: log });
+  const ended = yield* running.ended;
+  const ms = performance.now() - began;
+  if (ended.code !== 0) return yield* Effect.die(`${name} ended with ${ended.code}, unkilled: ${ended.stderr}`);
+  const counts = new Map<string, number>();
+  const lines = (yield* promise(() => readFile(log, "utf8"))).trimEnd().split("\n");
+  for (const label of lines) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const [after, files] = yield* promise(() => Promise.all([contentsOf(dataDir), filesBelow(dataDir)]));
+  const points = [...counts].map(([label, count]) => ({ label, count }));
+  return { points, ms, before, after, files: files.map(plainName) } satisfies Reference;
+});
+
+/** Without what differs from run to run: when something damaged was put aside. */
+const plainName = (path: string): string => path.replaceAll(/\d{8}T\d+Z?|\d{13,}|[0-9a-f-]{36}/g, "ID");
+
+/** A row of kills in one directory, then the run that goes to its end. */
+const endure = Effect.fnUntraced(function* (
+  { args }: Scenario,
+  prepared: Prepared,
+  reference: Reference,
+  chain: ReadonlyArray<Target>,
+) {
+  const dataDir = yield* copyOf(prepared);
+  const run = { prepared, args, dataDir };
+  const killed: Array<Target> = [];
+  const unreached: Array<Target> = [];
+  const violations: Array<string> = [];
+  for (const target of chain) {
+    const ended = yield* Effect.scoped(kill(run, target));
+    if (ended.signal === "SIGKILL") killed.push(target);
+    else if (ended.code === 0) unreached.push(target);
+    else violations.push(`${nameOf(target)}: ended with ${ended.code} instead: ${ended.stderr}`);
+  }
+  if (existsSync(dataDir) && !args.includes("--repair")) {
+    const found = yield* promise(() => contentsOf(dataDir));
+    violations.push(...tornPartitions(found, reference));
+  }
+  const settled = yield* promise(() => settledCalls(dataDir));
+  const since = prepared.simulator.requests.length;
+  const last = yield* Effect.scoped(Effect.flatMap(begin(run, {}), ({ ended }) => ended));
+  if (last.code !== 0) violations.push(`the next run ended with ${last.code}: ${last.stderr}`);
+  const again = usageCalls(prepared.simulator, since).filter((call) => settled.has(call));
+  if (again.length > 0) violations.push(`asked again for ${again.join(", ")}`);
+  violations.push(...(yield* promise(() => differences(dataDir, reference))));
+  const verified = yield* Effect.scoped(Effect.flatMap(begin({ ...run, args: ["verify"] }, {}), ({ ended }) => ended));
+  if (verified.code !== 0) violations.push(`verify ended with ${verified.code}: ${verified.stdout}${verified.stderr}`);
+  return { killed, unreached, violations };
+});
+
+const kill = Effect.fnUntraced(function* (run: Run, target: Target) {
+  const running = yield* begin(run, "kind" in target ? { FAIL_POINT: nameOf(target) } : {});
+  if ("kind" in target) return yield* running.ended;
+  const ended = Effect.runPromise(running.ended);
+  yield* promise(() => Promise.race([setTimeout(target.afterMs, undefined, { ref: false }), ended]));
+  running.kill("SIGKILL");
+  return yield* promise((): Promise<Ended> => ended);
+});
+
+/** By table, sink and partition: neither as it was before the command, in either sink, nor as it is after it. */
+const tornPartitions = (found: Held, { after, before }: Reference): ReadonlyArray<string> =>
+  (["parquet", "duckdb"] as const).flatMap((sink) =>
+    Object.values(tableOf).flatMap((table) => {
+      const whole = [before?.parquet, before?.duckdb, after[sink]].map((held) => byMonth(held, table));
+      return [...byMonth(found[sink], table)].flatMap(([month, rows]) =>
+        whole.some((one) => one.get(month) === rows) ? [] : [`after the kill ${sink} ${table} ${month} was torn`],
+      );
+    }),
+  );
+
+/** The rows of each usage month as one text. */
+const byMonth = (contents: Contents | undefined, table: string): ReadonlyMap<string, string> => {
+  const months = new Map<string, string>();
+  for (const row of contents?.[table] ?? []) {
+    const month = /\["usage_month","([^"]+)"\]/.exec(row)?.[1] ?? "";
+    months.set(month, `${months.get(month) ?? ""}${row}\n`);
+  }
+  return months;
+};
+
+/** The calls for what is held and settled already, by the footers of its files. */
+const settledCalls = async (dataDir: string): Promise<ReadonlySet<string>> => {
+  const calls = new Set<string>();
+  for (const dataset of datasetNames) {
+    const [{ path }, table] = [datasets[dataset], tableOf[dataset]];
+    for (const name of await filesBelow(join(dataDir, "parquet", table))) {
+      if (!name.endsWith("/data.parquet")) continue;
+      const file = await asyncBufferFromFile(join(dataDir, "parquet", table, name)).catch(() => undefined);
+      const metadata = file && (await parquetMetadataAsync(file).catch(() => undefined));
+      const state = metadata?.key_value_metadata?.find(({ key }) => key === "segmeter.state")?.value;
+      if (state === "settled") calls.add(`${path} ${/usage_month=([^/]+)/.exec(name)?.[1]}`);
+    }
+  }
+  return calls;
+};
+
+const bookkeeping: ReadonlySet<string> = new Set(["captures", "runs"]);
+
+/** What differs from what a run leaves that nobody killed. */
+const differences = async (dataDir: string, { after, files }: Reference): Promise<ReadonlyArray<string>> => {
+  const [found, there] = await Promise.all([contentsOf(dataDir), filesBelow(dataDir)]);
+  const names = there.map(plainName);
+  const differ = (["parquet", "duckdb"] as const).flatMap((sink) =>
+    Object.keys(after[sink]).flatMap((table) => {
+      const [is, was] = [found, after].map((held) =>
+        (held[sink][table] ?? []).map(bookkeeping.has(table) ? essence(table) : (row) => row),
+      );
+      return sameSet(is!, was!, bookkeeping.has(table)) ? [] : [`${sink} ${table} differs${firstOf(is!, was!)}`];
+    }),
+  );
+  return [
+    ...differ,
+    ...names.filter((name) => !files.includes(name)).map((name) => `${name} is left over`),
+    ...files.filter((name) => !names.includes(name)).map((name) => `${name} is missing`),
+  ];
+};
+
+/** Of the ledger, what a run after a kill has in common with one that was not killed. */
+const essence =
+  (table: string) =>
+  (row: string): string => {
+    const columns =
+      table === "captures"
+        ? ["dataset", "outcome", "rows", "state", "usage_month", "workspace_id"]
+        : ["command", "workspace_id"];
+    return columns.map((column) => new RegExp(`\\["${column}",("[^"]*"|[^\\]]*)\\]`).exec(row)?.[1]).join(" ");
+  };
+
+const sameSet = (is: ReadonlyArray<string>, was: ReadonlyArray<string>, once: boolean): boolean => {
+  const [a, b] = once ? [[...new Set(is)].toSorted(), [...new Set(was)].toSorted()] : [is, was];
+  return a.length === b.length && a.every((row, index) => row === b[index]);
+};
+
+const firstOf = (is: ReadonlyArray<string>, was: ReadonlyArray<string>): string => {
+  const [more, less] = [is.find((row) => !was.includes(row)), was.find((row) => !is.includes(row))];
+  return `${more === undefined ? "" : `, such as ${more} that should not be`}${less === undefined ? "" : `, such as ${less} that is missing`}`;
+};

@@ -1,0 +1,100 @@
+/**
+ * Fail-points: preloaded into the real program (`node --import`), it watches every step that makes something durable, and ends
+ * the process with kill -9 before or after the one that is asked for. The program itself has no line for it, and pays nothing.
+ *
+ * - `FAIL_POINT_LOG`: a file that gets a line for each step, as it is begun
+ * - `FAIL_POINT`: `before|after N LABEL`: the N-th step (from 1) of that label in this process
+ * - `FAIL_POINT_DIR`: the data directory; only what happens in it, and SQL, counts
+ *
+ * A label is what is done and to what kind of file, such as `rename parquet/source_mtu_daily/data.parquet`, or `sql COMMIT`.
+ */
+import fs from "node:fs";
+import { createRequire, syncBuiltinESMExports } from "node:module";
+import { relative, resolve, sep } from "node:path";
+
+const { FAIL_POINT = "", FAIL_POINT_DIR = ".", FAIL_POINT_LOG } = process.env;
+const [, moment, count, wanted] = /^(before|after) (\d+) (.+)$/.exec(FAIL_POINT) ?? [];
+const directory = resolve(FAIL_POINT_DIR);
+const log = FAIL_POINT_LOG === undefined ? undefined : fs.openSync(FAIL_POINT_LOG, "a");
+const writeLine = fs.writeSync;
+let left = Number(count);
+
+const die = () => process.kill(process.pid, "SIGKILL");
+
+/** Runs a step, which may be synchronous or not, unless this is its end. */
+const step = (label, run) => {
+  if (label === undefined) return run();
+  if (log !== undefined) writeLine(log, `${label}\n`);
+  const isLast = label === wanted && --left === 0;
+  if (isLast && moment === "before") die();
+  const result = run();
+  if (!isLast) return result;
+  if (typeof result?.then !== "function") die();
+  return result.then(die, die);
+};
+
+/** The kind of file, without names that a run makes up; undefined outside the data directory. */
+const kindOf = (path) => {
+  const name = relative(directory, String(path));
+  if (name.startsWith("..")) return undefined;
+  return name
+    .split(sep)
+    .filter((part) => !part.includes("="))
+    .map((part) =>
+      part.replace(/^(?:tmp_)?\.?(.*?)\.\d+\.[0-9a-f]+\.tmp$/, "$1.tmp").replaceAll(/[0-9a-f-]{36}|\d{8,}/g, "ID"),
+    )
+    .join("/");
+};
+
+const wrap = (owner, name, labelOf) => {
+  const original = owner[name];
+  owner[name] = function (...args) {
+    return step(labelOf.call(this, args), () => original.apply(this, args));
+  };
+};
+
+const named = (what, path) => {
+  const kind = kindOf(path);
+  return kind === undefined ? undefined : `${what} ${kind}`;
+};
+
+// --- files by their path
+const { promises } = fs;
+for (const name of ["rm", "rmdir", "unlink", "mkdir", "chmod", "truncate", "writeFile", "appendFile"]) {
+  wrap(promises, name, ([path]) => named(name, path));
+}
+for (const name of ["rename", "copyFile", "link"]) wrap(promises, name, ([, to]) => named(name, to));
+wrap(promises, "open", ([path, flags = "r"]) => (/^r$|^rs?$/.test(String(flags)) ? undefined : named("open", path)));
+
+// --- open files
+const paths = new WeakMap();
+const { open } = promises;
+promises.open = async (...args) => {
+  const handle = await open(...args);
+  paths.set(handle, args[0]);
+  return handle;
+};
+const probe = await open(import.meta.filename);
+const handles = Object.getPrototypeOf(probe);
+await probe.close();
+for (const name of ["write", "writev", "writeFile", "appendFile", "sync", "datasync", "truncate", "chmod"]) {
+  wrap(handles, name, function () {
+    return paths.has(this) ? named(name, paths.get(this)) : undefined;
+  });
+}
+syncBuiltinESMExports();
+
+// --- SQL: what may change a database, in memory or not
+const duckdb = createRequire(new URL("../../packages/duckdb/src/index.ts", import.meta.url))("@duckdb/node-api");
+const changes =
+  /^\s*(BEGIN|COMMIT|ROLLBACK|INSERT INTO|DELETE FROM|UPDATE|CREATE|ALTER|DROP|COPY|CHECKPOINT)\b(?:\s+([\w.]+))?/i;
+wrap(duckdb.DuckDBConnection.prototype, "run", ([sql]) => {
+  const [, verb, object = ""] = changes.exec(sql) ?? [];
+  return verb === undefined ? undefined : `sql ${verb} ${object}`.trim();
+});
+for (const name of ["flushSync", "closeSync"]) wrap(duckdb.DuckDBAppender.prototype, name, () => `appender ${name}`);
+wrap(duckdb.DuckDBInstance.prototype, "closeSync", () => "database closeSync");
+
+// --- the lock
+const locks = createRequire(new URL("../../pipelines/src/main.ts", import.meta.url))("fs-native-extensions");
+wrap(locks, "tryLock", () => "lock");
