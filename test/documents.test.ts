@@ -90,7 +90,7 @@ describe("ARCHITECTURE", () => {
   it("names symbols, files and folders that there are", () => {
     const sources =
       globSync("{packages/*,pipelines}/src/**/*.ts", { cwd: root }).map(read).join("\n") +
-      globSync("test/**/*.ts", { cwd: root, exclude: ["test/node_modules/**"] })
+      globSync("{pipelines/scripts,test}/**/*.{js,ts}", { cwd: root, exclude: ["test/node_modules/**"] })
         .map(read)
         .join("\n");
     for (const [, name] of read("ARCHITECTURE.md").matchAll(/`([^`\s]+)`/g)) {
@@ -107,7 +107,14 @@ describe("ARCHITECTURE", () => {
 
 describe("all documents", () => {
   it("link to files that there are", () => {
-    for (const document of ["README.md", "ARCHITECTURE.md", "DECISIONS.md", "CONTRIBUTING.md", "CHANGELOG.md"]) {
+    for (const document of [
+      "README.md",
+      "ARCHITECTURE.md",
+      "DECISIONS.md",
+      "CONTRIBUTING.md",
+      "CHANGELOG.md",
+      "SECURITY.md",
+    ]) {
       for (const [, target] of read(document).matchAll(/\]\(([^)#]+)\)/g)) {
         assert.isTrue(existsSync(resolve(root, target!)), `${document} → ${target}`);
       }

@@ -136,7 +136,7 @@ const copyOf = Effect.fnUntraced(function* ({ dataDir }: Prepared) {
 
 const refer = Effect.fnUntraced(function* ({ args, name }: Scenario, prepared: Prepared) {
   const dataDir = yield* copyOf(prepared);
-  const before = existsSync(dataDir) ? yield* promise(() => contentsOf(dataDir)) : undefined;
+  const before = isReadable(args, dataDir) ? yield* promise(() => contentsOf(dataDir)) : undefined;
   const log = join(yield* temporaryDirectory, "log");
   const began = performance.now();
   const running = yield* begin({ prepared, args, dataDir }, { FAIL_POINT_LOG: log });
@@ -151,8 +151,13 @@ const refer = Effect.fnUntraced(function* ({ args, name }: Scenario, prepared: P
   return { points, ms, before, after, files: files.map(plainName) } satisfies Reference;
 });
 
+/** Before and while it is repaired, a directory holds what no reader can read. */
+const isReadable = (args: ReadonlyArray<string>, dataDir: string): boolean =>
+  existsSync(dataDir) && !args.includes("--repair");
+
 /** Without what differs from run to run: when something damaged was put aside. */
-const plainName = (path: string): string => path.replaceAll(/\d{8}T\d+Z?|\d{13,}|[0-9a-f-]{36}/g, "ID");
+const plainName = (path: string): string =>
+  path.startsWith("damaged/") ? path.replace(/[^/]*-[0-9a-f]{6}-(?=[^/]*$)/, "") : path;
 
 /** A row of kills in one directory, then the run that goes to its end. */
 const endure = Effect.fnUntraced(function* (
@@ -172,7 +177,7 @@ const endure = Effect.fnUntraced(function* (
     else if (ended.code === 0) unreached.push(target);
     else violations.push(`${nameOf(target)}: ended with ${ended.code} instead: ${ended.stderr}`);
   }
-  if (existsSync(dataDir) && !args.includes("--repair")) {
+  if (isReadable(args, dataDir)) {
     const found = yield* promise(() => contentsOf(dataDir));
     violations.push(...tornPartitions(found, reference));
   }

@@ -54,7 +54,7 @@ export const withParquet = <A>(path: string, use: (file: ParquetColumns) => Prom
   );
 
 const tailSize = 64 * 1024;
-/** A file of up to so many bytes is read at once: most are small, and each read costs more than its bytes. */
+/** The columns of a file of up to so many bytes are read at once: most are small, and each read costs more than its bytes. */
 const wholeSize = 2 ** 20;
 const magic = "PAR1";
 
@@ -62,7 +62,9 @@ const openColumns = async (path: string, handle: FileHandle): Promise<ParquetCol
   const stat = await handle.stat();
   if (!stat.isFile()) throw unreadable(path, "Foreign", "is not a file");
   const { size } = stat;
-  const file = size <= wholeSize ? await readWhole(handle, size) : readInRanges(handle, size);
+  const [whole, ranges] = [readWhole(handle, size), readInRanges(handle, size)];
+  // The footer is all that many want.
+  const file = size <= tailSize ? whole : ranges;
   const head = Buffer.from(await file.slice(0, Math.min(4, size))).toString("latin1");
   if (size > 0 && !magic.startsWith(head)) throw unreadable(path, "Foreign", "is not a Parquet file");
   const guarded = async <A>(run: () => Promise<A>): Promise<A> => {
@@ -83,7 +85,7 @@ const openColumns = async (path: string, handle: FileHandle): Promise<ParquetCol
     const elements = metadata.schema.slice(1);
     const physical = metadata.schema.map(withoutLogicalType);
     const scan = await parquetScan({
-      file,
+      file: size <= wholeSize ? whole : ranges,
       metadata: { ...metadata, schema: physical },
       compressors,
       parsers: { stringFromBytes: text },
@@ -119,9 +121,12 @@ const readInRanges = (handle: FileHandle, size: number): AsyncBuffer => ({
   slice: (start, end = size) => readRange(handle, start, end),
 });
 
-const readWhole = async (handle: FileHandle, size: number): Promise<AsyncBuffer> => {
-  const bytes = await readRange(handle, 0, size);
-  return { byteLength: size, slice: async (start, end) => bytes.slice(start, end) };
+const readWhole = (handle: FileHandle, size: number): AsyncBuffer => {
+  let bytes: Promise<ArrayBuffer> | undefined;
+  return {
+    byteLength: size,
+    slice: async (start, end) => (await (bytes ??= readRange(handle, 0, size))).slice(start, end),
+  };
 };
 
 const readRange = async (handle: FileHandle, start: number, end: number): Promise<ArrayBuffer> => {

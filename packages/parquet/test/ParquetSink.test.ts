@@ -1,16 +1,14 @@
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
-import { bookTables, type Capture, datasetOf, type Encoder, UsageMonth, usageTables } from "@segmeter/domain";
+import { bookTables, type Capture, type Encoder } from "@segmeter/domain";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
-import { captureMetadata } from "../src/ParquetFooter.ts";
 import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
-import { fileOf } from "../src/ParquetLayout.ts";
 import { openParquetSink } from "../src/ParquetSink.ts";
 import { mtuTable, temporaryDirectory } from "./Setting.ts";
-import { captured, contents, january, opened, workspaceId } from "./SinkSetting.ts";
+import { captured, contents, opened, workspaceId } from "./SinkSetting.ts";
 
 describe("opening", () => {
   it.effect("makes the directory, for this user alone", () =>
@@ -223,31 +221,3 @@ describe("a damaged or foreign file", () => {
     }),
   );
 });
-
-it.live("what 480 files hold is known in well under a second", () =>
-  Effect.gen(function* () {
-    const { dataDir, sink } = yield* opened();
-    const months = UsageMonth.range(january, UsageMonth.plus(january, 119));
-    const datasets = ["source-mtu", "workspace-mtu"] as const;
-    for (const [index, workspace] of ["w", "other"].entries()) {
-      for (const dataset of datasets) {
-        const { capture, rows } = captured(index, 300, dataset);
-        const table = usageTables[datasetOf(dataset).table];
-        for (const month of months) {
-          const partition = { dataset, month, workspaceId: workspace };
-          const path = yield* fileOf(dataDir, table, workspace, month);
-          mkdirSync(dirname(path), { recursive: true });
-          const metadata = captureMetadata({ capture: { ...capture, partition }, rows: [] });
-          yield* parquetJsEncoder.encode({ table, rows, metadata, path });
-        }
-      }
-    }
-    const timed = Effect.gen(function* () {
-      const start = performance.now();
-      for (const workspace of ["w", "other"]) assert.lengthOf(yield* sink.held(workspace), 240);
-      return performance.now() - start;
-    });
-    const times = yield* Effect.all([timed, timed, timed]);
-    assert.isBelow(Math.min(...times), 1_000);
-  }),
-);
