@@ -5,6 +5,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { assert, layer } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { copyFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -117,6 +118,24 @@ const damages: ReadonlyArray<Damage> = [
         "DELETE FROM captures WHERE dataset = 'source-mtu' AND captured_at < '2024-02-01'",
         "DELETE FROM runs",
       ),
+  },
+  {
+    name: "a repair of lost revisions that was cut off",
+    problems: [
+      [/pending/, /workspace_mtu_daily_revisions\/.*2024-01-01/],
+      [/unreadable/, /workspace-mtu 2024-01/],
+    ],
+    inflict: async (_, file) => {
+      const { key_value_metadata: pairs } = await parquetMetadataAsync(
+        await asyncBufferFromFile(file("workspace_mtu_daily")),
+      );
+      const captureId = pairs!.find(({ key }) => key === "segmeter.capture_id")!.value!;
+      const revisions = file("workspace_mtu_daily_revisions");
+      await rm(revisions);
+      // Nothing was there before, for the capture that is being put back.
+      const kept = createHash("sha256").update(captureId).digest("hex").slice(0, 32);
+      await writeFile(join(revisions, `../.data.parquet.${kept}.previous`), "");
+    },
   },
   {
     name: "that the database is gone",

@@ -187,7 +187,8 @@ const endure = Effect.fnUntraced(function* (
   if (last.code !== 0) violations.push(`the next run ended with ${last.code}: ${last.stderr}`);
   const again = usageCalls(prepared.simulator, since).filter((call) => settled.has(call));
   if (again.length > 0) violations.push(`asked again for ${again.join(", ")}`);
-  violations.push(...(yield* promise(() => differences(dataDir, reference))));
+  const unreadable = (cause: unknown) => [`what the next run left cannot be read: ${cause}; it said: ${last.stdout}`];
+  violations.push(...(yield* promise(() => differences(dataDir, reference).catch(unreadable))));
   const verified = yield* Effect.scoped(Effect.flatMap(begin({ ...run, args: ["verify"] }, {}), ({ ended }) => ended));
   if (verified.code !== 0) violations.push(`verify ended with ${verified.code}: ${verified.stdout}${verified.stderr}`);
   return { killed, unreached, violations };

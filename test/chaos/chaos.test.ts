@@ -8,7 +8,8 @@ import { scenarios } from "./Scenario.ts";
 import { random } from "../system/Random.ts";
 
 const kills = Number(process.env["CHAOS_KILLS"] ?? 50);
-const seed = Number(process.env["CHAOS_SEED"] ?? Date.now() % 1_000_000);
+// The share of the suite is the same every time, as far as fibers meet alike; the long version is another every time.
+const seed = Number(process.env["CHAOS_SEED"] ?? (kills > 50 ? Date.now() % 1_000_000 : 1));
 const only = process.env["CHAOS_ONLY"];
 const chosen = scenarios.filter(({ name }) => only === undefined || name === only);
 

@@ -129,12 +129,24 @@ const comparePartition = Effect.fnUntraced(function* (
     const detail = `The sinks hold different captures: ${told.join(", ")}.`;
     return [{ sinks: names, kind: "lagging", where, detail, partition }];
   }
-  const [first, ...others] = yield* Effect.forEach(sinks, (sink) =>
+  const unreadable: Array<Problem> = [];
+  const read = yield* Effect.forEach(sinks, (sink) =>
     Effect.zip(
       Effect.map(sink.read(partition), (version) => version?.rows ?? []),
       sink.revisions(partition),
+    ).pipe(
+      // What an inspection leaves open, such as a change that was cut off, may turn out to be damaged.
+      Effect.catchIf(
+        ({ reason }) => reason === "Damaged",
+        ({ detail }) => {
+          unreadable.push({ sinks: [sink.name], kind: "unreadable", where, detail, partition });
+          return Effect.succeed(undefined);
+        },
+      ),
     ),
   );
+  if (unreadable.length > 0) return unreadable;
+  const [first, ...others] = read.flatMap((one) => (one === undefined ? [] : [one]));
   const differing = others.flatMap(([rows, revisions]) => [
     ...differenceIn("rows", first![0], rows),
     ...differenceIn("revisions", first![1], revisions),
