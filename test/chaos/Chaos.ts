@@ -155,9 +155,11 @@ const refer = Effect.fnUntraced(function* ({ args, name }: Scenario, prepared: P
 const isReadable = (args: ReadonlyArray<string>, dataDir: string): boolean =>
   existsSync(dataDir) && !args.includes("--repair");
 
-/** Without what differs from run to run: when something damaged was put aside. */
+/** Without what differs from run to run: when something damaged was put aside, and the capture that rejects are of. */
 const plainName = (path: string): string =>
-  path.startsWith("damaged/") ? path.replace(/[^/]*-[0-9a-f]{6}-(?=[^/]*$)/, "") : path;
+  path
+    .replace(/^(damaged\/.*\/)[^/]*-[0-9a-f]{6}-(?=[^/]*$)/, "$1")
+    .replace(/^(rejects\/.*\/)[^/]+(?=\.ndjson$)/, "$1ID");
 
 /** A row of kills in one directory, then the run that goes to its end. */
 const endure = Effect.fnUntraced(function* (
