@@ -33,8 +33,8 @@ export interface NightlyRequest {
 
 /**
  * Of each dataset every month from the first one in the ledger to the current one: those missed since the last run among them,
- * those tried in vain too; the plan leaves out what is settled. A dataset that was never captured begins with the first month
- * that is still open by the calendar.
+ * those tried in vain too; the plan leaves out what is settled. What is still open by the calendar is among them in any case: a
+ * first run may have been killed when it had the current month, and not yet the one before.
  */
 export const nightlyTargets = ({
   datasets: wanted,
@@ -48,7 +48,7 @@ export const nightlyTargets = ({
   const forced = UsageMonth.plus(current, -lookback);
   const firstOf = (dataset: DatasetName): UsageMonth.UsageMonth => {
     const known = ledger.flatMap(({ partition }) => (partition.dataset === dataset ? [partition.month] : []));
-    return [...(known.length > 0 ? known : [firstOpen(now, settleDays)]), forced].reduce((a, b) => (b < a ? b : a));
+    return [...known, firstOpen(now, settleDays), forced].reduce((a, b) => (b < a ? b : a));
   };
   const first = new Map(wanted.map((dataset) => [dataset, firstOf(dataset)]));
   const earliest = [...first.values()].reduce((a, b) => (b < a ? b : a), current);

@@ -74,6 +74,12 @@ describe("a nightly run", () => {
     ]);
   });
 
+  it("takes up what is open by the calendar, though the ledger begins later: a first run may have been killed", () => {
+    const ledger = [entry("2024-03")];
+    assert.deepStrictEqual(monthsOf(nightly("2024-03-02T02:00:00Z", { ledger })), ["2024-02", "2024-03"]);
+    assert.deepStrictEqual(monthsOf(nightly("2024-03-08T00:00:00Z", { ledger })), ["2024-03"]);
+  });
+
   it("takes up what was only tried in vain", () => {
     for (const outcome of ["failed", "forbidden"] as const) {
       const ledger = [entry("2024-01", mtu, { outcome })];
