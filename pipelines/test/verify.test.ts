@@ -9,19 +9,11 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { copyFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { alter } from "./Alter.ts";
 import { assertCode, assertNoStack, assertOneSentence, type JsonLine, jsonLines } from "./Command.ts";
 import { contentsOf, databaseOf, filesBelow, fingerprint } from "./Held.ts";
 import { copied, Revised, revised, type RevisedDirectory } from "./Revised.ts";
 import type { SessionEnded } from "./Session.ts";
-
-/** Changes a database behind the tool's back. */
-const alter = async (dataDir: string, ...statements: ReadonlyArray<string>): Promise<void> => {
-  const instance = await DuckDBInstance.create(databaseOf(dataDir));
-  const connection = await instance.connect();
-  for (const sql of statements) await connection.run(sql);
-  connection.closeSync();
-  instance.closeSync();
-};
 
 /** Of a file below `parquet/`, in January unless a month is named. */
 type FileOf = (table: string, month?: string) => string;

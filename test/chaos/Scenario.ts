@@ -2,7 +2,6 @@
  * What is interrupted: commands over data directories in the states that matter, each small, each with a service that gives the
  * same answers every time, so that a run that was killed can be held against one that was not.
  */
-import { DuckDBInstance } from "@duckdb/node-api";
 import { type Simulator, type SimulatorOptions, startSimulator } from "@segmeter/simulator";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
@@ -12,7 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { assertCode, type Environment, pointedAt, segmeter, temporaryDirectory } from "../../pipelines/test/Command.ts";
-import { databaseOf } from "../../pipelines/test/Held.ts";
+import { alter } from "../../pipelines/test/Alter.ts";
 
 export interface Prepared {
   /** As it is before the command; copied for each run. Missing when the command makes it. */
@@ -69,14 +68,6 @@ const recounted = (...sinks: ReadonlyArray<string>) =>
 
 /** A history in both sinks, with revisions; nothing is left to do but what a test does to it. */
 const kept = Effect.tap(recounted(), ({ dataDir, env }) => run(dataDir, ["nightly"], env));
-
-const alter = async (dataDir: string, ...statements: ReadonlyArray<string>): Promise<void> => {
-  const instance = await DuckDBInstance.create(databaseOf(dataDir));
-  const connection = await instance.connect();
-  for (const sql of statements) await connection.run(sql);
-  connection.closeSync();
-  instance.closeSync();
-};
 
 const damaged = Effect.tap(kept, ({ dataDir, simulator }) =>
   promise(async () => {

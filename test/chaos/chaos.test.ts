@@ -15,8 +15,14 @@ const chosen = scenarios.filter(({ name }) => only === undefined || name === onl
 
 /** For people, who get it from the long version. */
 const table = (reports: ReadonlyArray<Report>): string => {
-  const columns = ["scenario", "kills", "kinds of steps, before and after", "violations"];
-  const rows = reports.map(({ kills, points, scenario, violations }) => [scenario, kills, points, violations.length]);
+  const columns = ["scenario", "kills", "kinds of steps, before and after", "not reached", "violations"];
+  const rows = reports.map(({ kills, points, scenario, unreached, violations }) => [
+    scenario,
+    kills,
+    points,
+    unreached,
+    violations.length,
+  ]);
   return [columns, columns.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |\n`).join("");
 };
 
