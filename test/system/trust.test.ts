@@ -65,7 +65,7 @@ describe("an id of a workspace", () => {
         assert.deepStrictEqual(outside, [], id);
         if (id.length > 255) {
           // What a path cannot hold is refused, in a sentence.
-          assertCode(ended, 2);
+          assertCode(ended, 1);
           assert.match(ended.stderr, /cannot be the id of a workspace/);
           continue;
         }
