@@ -8,6 +8,8 @@ import { resolve } from "node:path";
 
 export const root = resolve(import.meta.dirname, "../..");
 export const sourceEntry = resolve(root, "pipelines/src/main.ts");
+/** The thread that `SinkThread.ts` starts. */
+export const threadEntry = resolve(root, "pipelines/src/SinkThreadMain.ts");
 export const bundleDirectory = resolve(root, "pipelines/bundle");
 export const bundledEntry = resolve(bundleDirectory, "main.js");
 

@@ -5,7 +5,7 @@
  */
 import { globSync } from "node:fs";
 import { rolldown } from "rolldown";
-import { bundleDirectory, isBundleFresh, root, sourceEntry, stampInputs } from "./BuiltProgram.js";
+import { bundleDirectory, isBundleFresh, root, sourceEntry, stampInputs, threadEntry } from "./BuiltProgram.js";
 
 /** Directories tell of files that came or went; the lock file tells of other libraries. */
 const inputs = [
@@ -17,7 +17,7 @@ const inputs = [
 if (!isBundleFresh()) {
   const stamps = stampInputs(globSync(inputs, { cwd: root }));
   const bundle = await rolldown({
-    input: { main: sourceEntry },
+    input: { main: sourceEntry, sinkThread: threadEntry },
     platform: "node",
     external: ["@duckdb/node-api", "fs-native-extensions", "parquetjs-lite", "undici"],
   });

@@ -16,40 +16,13 @@ export type SessionEnded = Pick<Ended, "code" | "stdout" | "stderr">;
 /** Runs one command to its end. `env`: what it has beside where programs lie; `cwd`: by default that of the command before. */
 export type Session = (args: ReadonlyArray<string>, env?: Environment, cwd?: string) => Effect.Effect<SessionEnded>;
 
-/** Where the program finds the tool and its packages. */
-const home = fileURLToPath(new URL("..", import.meta.url));
-
-const program = `
-import { enableCompileCache } from "node:module";
-enableCompileCache();
-const { main } = await import("./src/cli/Main.ts");
-const { layer } = await import("@effect/platform-node/NodeServices");
-const { fromEnv, layer: configured } = await import("effect/ConfigProvider");
-const { provide, runPromise } = await import("effect/Effect");
-let said;
-for (const name of ["stdout", "stderr"]) {
-  process[name].write = (text, ...rest) => {
-    said[name] += text;
-    rest.find((one) => typeof one === "function")?.();
-    return true;
-  };
-}
-process.on("message", async ({ args, env, cwd }) => {
-  if (cwd !== undefined) process.chdir(cwd);
-  said = { stdout: "", stderr: "" };
-  // By default the environment is read once.
-  const config = configured(fromEnv({ env: { ...process.env, ...env } }));
-  const code = await runPromise(provide(provide(main(args), layer), config)).catch(String);
-  process.send({ code, ...said });
-});
-`;
+const program = fileURLToPath(new URL("SessionMain.ts", import.meta.url));
 
 /** The process ends with the scope. */
 export const openSession: Effect.Effect<Session, never, Scope.Scope> = Effect.map(
   Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, ["--input-type=module", "--eval", program], {
-        cwd: home,
+      spawn(process.execPath, [program], {
         env: { ...inherited },
         stdio: ["ignore", "ignore", "inherit", "ipc"],
       }),

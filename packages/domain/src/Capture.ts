@@ -3,6 +3,7 @@
  */
 import * as Option from "effect/Option";
 import * as Schema from "effect/Schema";
+import type { Columns } from "./Columns.ts";
 import { type DatasetName, isDatasetName } from "./Dataset.ts";
 import { type EpochMicros, microsPerDay } from "./Instant.ts";
 import type { Partition } from "./Partition.ts";
@@ -46,6 +47,12 @@ export interface Capture {
 export interface CapturedPartition {
   readonly capture: Capture;
   readonly rows: ReadonlyArray<UsageRow>;
+}
+
+/** The same, or with its rows by column: what a sink takes. */
+export interface Handed {
+  readonly capture: Capture;
+  readonly rows: ReadonlyArray<UsageRow> | Columns;
 }
 
 /** Everything that is known of a partition: what stands, and every version that no longer does. */

@@ -3,13 +3,14 @@
  * file ends up, nor when it becomes visible.
  */
 import type * as Effect from "effect/Effect";
+import type { Rows } from "./Columns.ts";
 import type { SinkError } from "./SinkError.ts";
-import type { Row, Table } from "./Table.ts";
+import type { Table } from "./Table.ts";
 
 export interface EncodeRequest {
   readonly table: Table;
-  /** Keyed by column name, in the order in which they are to be written. */
-  readonly rows: ReadonlyArray<Row>;
+  /** Keyed by column name, in the order in which they are to be written; or by column. */
+  readonly rows: Rows;
   /** Key–value pairs for the file's footer. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Must not exist yet. The encoder creates it; on failure the caller removes what is left of it. */

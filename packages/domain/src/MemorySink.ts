@@ -4,11 +4,12 @@
 import * as Effect from "effect/Effect";
 import { mergeCaptures } from "./Books.ts";
 import { byTime, type Capture, type CapturedPartition, isHeld, nothingSuperseded } from "./Capture.ts";
+import { rowsOf } from "./Columns.ts";
 import { mergeRows, type Names, sourceRows, workspaceRow } from "./Name.ts";
 import { label, type Partition } from "./Partition.ts";
 import { byStart, toRow } from "./Run.ts";
 import type { Sink } from "./Sink.ts";
-import type { Revision, RunRow, SourceRow, WorkspaceRow } from "./Table.ts";
+import { type Revision, type RunRow, type SourceRow, type UsageRow, usageTableOf, type WorkspaceRow } from "./Table.ts";
 import { byVersion } from "./UsageKey.ts";
 
 export interface MemorySink extends Sink {
@@ -61,7 +62,8 @@ export const makeMemorySink = (name: Sink["name"] = "memory"): MemorySink => {
     replace: ({ capture, rows }, { captures, revisions, since } = nothingSuperseded) =>
       Effect.sync(() => {
         const stay = revisionsOf(capture.partition).filter((revision) => revision.superseded_at <= since);
-        partitions.set(label(capture.partition), { capture, rows });
+        const held = rowsOf(usageTableOf(capture.partition), rows) as unknown as ReadonlyArray<UsageRow>;
+        partitions.set(label(capture.partition), { capture, rows: held });
         superseded.set(label(capture.partition), [...stay, ...revisions].sort(byVersion));
         enter([...captures, capture]);
       }),

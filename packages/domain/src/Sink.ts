@@ -11,7 +11,7 @@
  */
 import type * as Effect from "effect/Effect";
 import type { Books } from "./Books.ts";
-import type { Capture, CapturedPartition, Superseded } from "./Capture.ts";
+import type { Capture, CapturedPartition, Handed, Superseded } from "./Capture.ts";
 import type { Inspection } from "./Fault.ts";
 import type { Names } from "./Name.ts";
 import type { Partition } from "./Partition.ts";
@@ -40,7 +40,7 @@ export interface Sink {
    * Replaces a partition, and adds the capture to the ledger, all or nothing. May be called for several partitions at once.
    * `superseded` says what becomes of the partition's revisions; by default they stay as they are.
    */
-  readonly replace: (captured: CapturedPartition, superseded?: Superseded) => Effect.Effect<void, SinkError>;
+  readonly replace: (captured: Handed, superseded?: Superseded) => Effect.Effect<void, SinkError>;
 
   /** Adds a capture that has no rows to keep (`forbidden`, `failed`) to the ledger; what is held stays. */
   readonly record: (capture: Capture) => Effect.Effect<void, SinkError>;

@@ -2,7 +2,7 @@
  * The table contract: one description of every column, from which the Parquet schemas, the DuckDB definitions, the row types
  * and the documentation all follow.
  */
-import type { UsageTableName } from "./Dataset.ts";
+import { type DatasetName, datasetOf, type UsageTableName } from "./Dataset.ts";
 import type { EpochDay, EpochMicros } from "./Instant.ts";
 
 /** SQL name of a column's type. */
@@ -154,6 +154,14 @@ export const revisionTables: { readonly [Name in UsageTableName]: Table<`${Name}
   workspace_api_calls_daily: revisionsOf(usageTables.workspace_api_calls_daily),
   source_api_calls_daily: revisionsOf(usageTables.source_api_calls_daily),
 };
+
+/** The table that has the rows of a partition. */
+export const usageTableOf = ({ dataset }: { readonly dataset: DatasetName }): Table =>
+  usageTables[datasetOf(dataset).table];
+
+/** The table that has its revisions. */
+export const revisionTableOf = ({ dataset }: { readonly dataset: DatasetName }): Table =>
+  revisionTables[datasetOf(dataset).table];
 
 const workspaceColumns = [
   { name: "id", type: "VARCHAR", doc: "The workspace's id; `workspace_id` elsewhere." },

@@ -8,6 +8,7 @@ export * as Name from "./Name.ts";
 export * as Partition from "./Partition.ts";
 export * as Run from "./Run.ts";
 export * as UsageMonth from "./UsageMonth.ts";
+export * from "./Columns.ts";
 export * from "./Dataset.ts";
 export * from "./Encoder.ts";
 export * from "./Fault.ts";

@@ -14,16 +14,18 @@ import {
   type Inspection,
   isDatasetName,
   Partition,
+  revisionTableOf,
   revisionTables,
   type SinkError,
   UsageMonth,
+  usageTableOf,
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Result from "effect/Result";
 import * as Books from "./DuckDBBooks.ts";
 import * as Ledger from "./DuckDBLedger.ts";
-import { findRepeated, readRevisions, readRows, revisionTableOf, usageTableOf } from "./DuckDBPartition.ts";
+import { findRepeated, readRevisions, readRows } from "./DuckDBPartition.ts";
 import type { Transact } from "./DuckDBSession.ts";
 import { setOrphansAside } from "./OrphanRows.ts";
 

@@ -5,25 +5,23 @@
 import { type DuckDBConnection, DuckDBTimestampValue } from "@duckdb/node-api";
 import {
   allColumns,
-  areAscending,
+  areColumnsAscending,
   byVersion,
   type Capture,
-  datasetOf,
+  type Columns,
+  columnsOf,
   type Partition,
+  readerOf,
   type Revision,
-  revisionTables,
-  type Row,
+  revisionTableOf,
+  type Rows,
   type Table,
   type UsageRow,
-  usageTables,
+  usageTableOf,
 } from "@segmeter/domain";
 import * as Ledger from "./DuckDBLedger.ts";
 import { appendRows } from "./DuckDBRows.ts";
 import { select } from "./DuckDBSession.ts";
-
-export const usageTableOf = ({ dataset }: Partition.Partition): Table => usageTables[datasetOf(dataset).table];
-
-export const revisionTableOf = ({ dataset }: Partition.Partition): Table => revisionTables[datasetOf(dataset).table];
 
 const ofPartition = "workspace_id = $1 AND usage_month = $2";
 
@@ -52,11 +50,11 @@ export const readRevisions = async (
 export const writeRows = async (
   connection: DuckDBConnection,
   partition: Partition.Partition,
-  rows: ReadonlyArray<UsageRow>,
+  rows: Columns,
 ): Promise<void> => {
   const table = usageTableOf(partition);
   await connection.run(`DELETE FROM ${table.name} WHERE ${ofPartition}`, Ledger.keyOf(partition));
-  await append(connection, table, partition, rows as unknown as ReadonlyArray<Row>);
+  await append(connection, table, partition, rows);
 };
 
 /** Does nothing, and that at no cost, where all revisions stay and none comes. */
@@ -70,24 +68,27 @@ export const writeRevisions = async (
     const values = [...Ledger.keyOf(partition), new DuckDBTimestampValue(BigInt(since))];
     await connection.run(`DELETE FROM ${table.name} WHERE ${ofPartition} AND superseded_at > $3`, values);
   }
-  if (revisions.length > 0) await append(connection, table, partition, revisions as unknown as ReadonlyArray<Row>);
+  if (revisions.length > 0) await append(connection, table, partition, revisions);
 };
 
 const append = (
   connection: DuckDBConnection,
   table: Table,
   partition: Partition.Partition,
-  rows: ReadonlyArray<Row>,
+  rows: Rows,
 ): Promise<void> =>
   appendRows(connection, { table: table.name, columns: allColumns(table) }, rows, Ledger.constantsOf(partition));
 
 /** The first key that two rows share, in words, or undefined. Memory: the keys. */
-export const findRepeated = (table: Table, rows: ReadonlyArray<UsageRow>): string | undefined => {
-  if (areAscending(rows)) return undefined;
-  const columns = table.key.filter((name) => table.columns.some((column) => column.name === name));
+export const findRepeated = (table: Table, given: Rows): string | undefined => {
+  const rows = columnsOf(table, given);
+  if (areColumnsAscending(table, rows)) return undefined;
+  const readers = table.columns.flatMap(({ name, type }, index) =>
+    table.key.includes(name) ? [{ name, read: readerOf(type, rows.data[index]!) }] : [],
+  );
   const seen = new Set<string>();
-  for (const row of rows as unknown as ReadonlyArray<Row>) {
-    const key = columns.map((name) => `${name} ${String(row[name])}`).join(", ");
+  for (let index = 0; index < rows.length; index++) {
+    const key = readers.map(({ name, read }) => `${name} ${String(read(index))}`).join(", ");
     if (seen.has(key)) return key;
     seen.add(key);
   }

@@ -15,10 +15,23 @@ import {
   type DuckDBType,
   DuckDBTimestampValue,
   type DuckDBValue,
+  type DuckDBVector,
+  ENUM,
   TIMESTAMP,
   VARCHAR,
 } from "@duckdb/node-api";
-import { type Column, type ColumnType, type Row, sinkError, type Value } from "@segmeter/domain";
+import {
+  type Column,
+  type ColumnData,
+  columnsOf,
+  type ColumnType,
+  readerOf,
+  type Row,
+  type Rows,
+  shown,
+  sinkError,
+  type Value,
+} from "@segmeter/domain";
 
 /** Rows of a chunk: DuckDB's vector size. */
 export const chunkRows = 2_048;
@@ -30,15 +43,13 @@ const maxDay = 2 ** 31 - 2;
 // Undefined: the column cannot hold the value exactly.
 const encoders: Record<ColumnType, (value: Value) => DuckDBValue | undefined> = {
   // DuckDB holds UTF-8, which has no form for half of a surrogate pair.
-  VARCHAR: (value) => (typeof value === "string" && value.isWellFormed() ? value : undefined),
+  VARCHAR: (value) => ((value as string).isWellFormed() ? (value as string) : undefined),
   // Beyond, DuckDB means infinity.
   DATE: (value) =>
-    typeof value === "number" && Number.isInteger(value) && Math.abs(value) <= maxDay
-      ? new DuckDBDateValue(value)
-      : undefined,
+    Number.isInteger(value) && Math.abs(value as number) <= maxDay ? new DuckDBDateValue(value as number) : undefined,
   TIMESTAMP: (value) => (Number.isSafeInteger(value) ? new DuckDBTimestampValue(BigInt(value as number)) : undefined),
-  BIGINT: (value) => (typeof value === "bigint" && BigInt.asIntN(64, value) === value ? value : undefined),
-  BOOLEAN: (value) => (typeof value === "boolean" ? value : undefined),
+  BIGINT: (value) => value as bigint,
+  BOOLEAN: (value) => value as boolean,
 };
 
 const decoders: Record<ColumnType, (value: DuckDBValue) => Value | undefined> = {
@@ -61,7 +72,8 @@ export interface Target {
 }
 
 /**
- * Appends rows, in order. A column that `constants` names has that value in every row, whatever the row says.
+ * Appends rows, in order; those given by column have the columns that `constants` does not name. A column that it names has that
+ * value in every row.
  *
  * Within a transaction: without one DuckDB would commit in steps. Memory: one chunk, and DuckDB's buffer of the rows.
  * Throws a `SinkError` with reason `Unrepresentable`, or DuckDB's own error; then no row is left behind in the appender, and
@@ -69,17 +81,31 @@ export interface Target {
  */
 export const appendRows = async (
   connection: DuckDBConnection,
-  target: Target,
-  rows: ReadonlyArray<Row>,
+  { catalog, columns, schema, table }: Target,
+  rows: Rows,
   constants: Row = {},
 ): Promise<void> => {
-  const appender = await connection.createAppender(target.table, target.schema, target.catalog);
+  const { data, length } = columnsOf(
+    { name: table, columns: columns.filter(({ name }) => !(name in constants)) },
+    rows,
+  );
+  const left = data.values();
+  const fillers = columns.map((column) => {
+    const constant = constants[column.name];
+    return fillerOf(column, constant === undefined ? left.next().value! : constantly(column, constant), length);
+  });
+  const appender = await connection.createAppender(table, schema, catalog);
   try {
-    const chunk = DuckDBDataChunk.create(target.columns.map(({ type }) => types[type]));
-    for (let start = 0; start < rows.length; start += chunkRows) {
-      chunk.reset();
-      chunk.rowCount = Math.min(chunkRows, rows.length - start);
-      target.columns.forEach((column, index) => fill(chunk, index, column, rows, start, constants));
+    const chunk = DuckDBDataChunk.create(
+      fillers.map(({ type }) => type),
+      Math.min(chunkRows, length),
+    );
+    // Taken once: to take a vector of an enumeration reads all of its texts.
+    const vectors = fillers.map((_, index) => chunk.getColumnVector(index));
+    for (let start = 0; start < length; start += chunkRows) {
+      const count = Math.min(chunkRows, length - start);
+      chunk.rowCount = count;
+      fillers.forEach(({ fill }, index) => fill(vectors[index]!, start, count));
       appender.appendDataChunk(chunk);
     }
     appender.flushSync();
@@ -92,37 +118,57 @@ export const appendRows = async (
   }
 };
 
-const fill = (
-  chunk: DuckDBDataChunk,
-  index: number,
-  column: Column,
-  rows: ReadonlyArray<Row>,
-  start: number,
-  constants: Row,
-): void => {
-  const vector = chunk.getColumnVector(index);
+/** What DuckDB is to take a column for, and what fills a vector with the rows from one on. */
+interface Filler {
+  readonly type: DuckDBType;
+  readonly fill: (vector: DuckDBVector, start: number, count: number) => void;
+}
+
+/** A column of one value, which every row has. */
+const constantly = (column: Column, value: Value): ColumnData =>
+  columnsOf({ name: column.name, columns: [column] }, [{ [column.name]: value }]).data[0]!;
+
+const fillerOf = (column: Column, data: ColumnData, length: number): Filler => {
+  const { nulls, values } = data;
   const encode = encoders[column.type];
-  const constant = constants[column.name];
-  // Rows beside each other often share a day, a period or an instant, for each of which DuckDB wants an object.
-  let before: Value | undefined;
-  let encoded: DuckDBValue | undefined;
-  for (let offset = 0; offset < vector.itemCount; offset++) {
-    const value = constant ?? rows[start + offset]![column.name];
-    if (value !== before || offset === 0) {
-      encoded = value === null && column.nullable === true ? null : encode(value as Value);
-      if (encoded === undefined) throw unrepresentable(column, start + offset, value);
-      before = value;
-    }
-    vector.setItem(offset, encoded!);
-  }
-  vector.flush();
+  const read = readerOf(column.type, data);
+  const itemAt = (index: number): DuckDBValue => {
+    const value = read(index);
+    const item = value === null ? null : encode(value);
+    if (item === undefined) throw unrepresentable(column, index, value);
+    return item;
+  };
+  const isConstant = values.length < length;
+  return {
+    type: (column.type === "VARCHAR" ? enumerationOf(data, length) : undefined) ?? types[column.type],
+    fill: (vector, start, count) => {
+      // Rows beside each other often share a day, a period or an instant, for each of which DuckDB wants an object.
+      let before = -1;
+      let item: DuckDBValue = null;
+      for (let offset = 0; offset < count; offset++) {
+        const index = isConstant ? 0 : start + offset;
+        if (before < 0 || nulls !== undefined || values[index] !== values[before]) item = itemAt(index);
+        before = index;
+        vector.setItem(offset, item);
+      }
+      vector.flush();
+    },
+  };
 };
 
-const unrepresentable = ({ name, type }: Column, row: number, value: Value | undefined) =>
-  sinkError("append rows", "Unrepresentable", `Row ${row + 1} has ${show(value)} for ${name}, which is no ${type}.`);
+/** Rows for each text of a column from which on its texts go as an enumeration: each text by itself is a call into DuckDB. */
+const rowsPerText = 8;
 
-const show = (value: Value | undefined): string =>
-  typeof value === "string" ? JSON.stringify(value) : typeof value === "bigint" ? `${value}n` : String(value);
+/** DuckDB makes text of it again on its way into the table. Undefined: few rows for each text, or no names for an enumeration. */
+const enumerationOf = ({ texts }: ColumnData, length: number): DuckDBType | undefined => {
+  if (texts.length === 0 || texts.length * rowsPerText > length) return undefined;
+  if (texts.some((text) => text.includes("\0") || !text.isWellFormed())) return undefined;
+  const type = ENUM(texts);
+  return texts.every((text, place) => type.indexForValue(text) === place) ? type : undefined;
+};
+
+const unrepresentable = ({ name, type }: Column, row: number, value: Value) =>
+  sinkError("append rows", "Unrepresentable", `Row ${row + 1} has ${shown(value)} for ${name}, which is no ${type}.`);
 
 /**
  * All rows of a result whose columns are `columns`, in that order. Memory: the result and the rows.

@@ -4,7 +4,19 @@
  * Guarantees, beside the port's: every call is one transaction, and calls take turns; a failed call leaves the file as it was and
  * the sink usable. All values are bound or appended, never part of SQL.
  */
-import { Capture, Partition, type Sink, type SinkError, sinkError } from "@segmeter/domain";
+import {
+  Capture,
+  type Columns,
+  columnsOf,
+  Partition,
+  revisionTableOf,
+  type Rows,
+  type Sink,
+  type SinkError,
+  sinkError,
+  type Table,
+  usageTableOf,
+} from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as Books from "./DuckDBBooks.ts";
@@ -46,12 +58,14 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
       transact(`read the revisions of ${Partition.label(partition)}`, (connection) =>
         Partitions.readRevisions(connection, partition),
       ),
-    replace: Effect.fnUntraced(function* ({ capture, rows }, superseded = Capture.nothingSuperseded) {
+    replace: Effect.fnUntraced(function* ({ capture, rows: given }, superseded = Capture.nothingSuperseded) {
       const { partition } = capture;
       const operation = `replace ${Partition.label(partition)}`;
-      const row = Partitions.findRepeated(Partitions.usageTableOf(partition), rows);
+      const rows = yield* byColumn(operation, usageTableOf(partition), given);
+      const row = Partitions.findRepeated(usageTableOf(partition), rows);
       if (row !== undefined) return yield* sinkError(operation, "Broken", `Two rows have the key ${row}.`);
-      const revision = Partitions.findRepeated(Partitions.revisionTableOf(partition), superseded.revisions);
+      const revisions = yield* byColumn(operation, revisionTableOf(partition), superseded.revisions);
+      const revision = Partitions.findRepeated(revisionTableOf(partition), revisions);
       if (revision !== undefined) {
         return yield* sinkError(operation, "Broken", `Two revisions have the key ${revision}.`);
       }
@@ -78,3 +92,8 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
     inspect: inspectDatabase(transact, path),
   };
 });
+
+const byColumn = (operation: string, table: Table, rows: Rows): Effect.Effect<Columns, SinkError> =>
+  Effect.try({ try: () => columnsOf(table, rows), catch: (cause) => cause as SinkError }).pipe(
+    Effect.mapError(({ detail, hint, reason }) => sinkError(operation, reason, detail, { hint })),
+  );

@@ -2,12 +2,19 @@
  * Takes rows that belong to no capture out of the database without losing them: they become Parquet files in `damaged/`, beside the
  * database.
  */
-import { fromSystemError, Instant, now, type Partition, type SinkError } from "@segmeter/domain";
+import {
+  fromSystemError,
+  Instant,
+  now,
+  type Partition,
+  revisionTableOf,
+  type SinkError,
+  usageTableOf,
+} from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as Ledger from "./DuckDBLedger.ts";
-import { revisionTableOf, usageTableOf } from "./DuckDBPartition.ts";
 import type { Transact } from "./DuckDBSession.ts";
 import { quoteText } from "./Quote.ts";
 

@@ -87,7 +87,8 @@ describe("DuckDBRows", () => {
   }
 
   it("puts a constant in every row", async () => {
-    const found = await roundTrip(rows, { text: "same", day: 1 });
+    const others = rows.map(({ day: _day, text: _text, ...each }) => each);
+    const found = await roundTrip(others, { text: "same", day: 1 });
     assert.deepStrictEqual(
       found,
       rows.map((each) => ({ ...each, text: "same", day: 1 })),

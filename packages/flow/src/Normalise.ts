@@ -1,8 +1,8 @@
 /**
  * Normalise: wire rows become typed rows of the dataset's table, or rejects with their reason. Pure.
  */
-import { datasetOf, type DatasetName, Instant, type UsageRow, usageTables } from "@segmeter/domain";
-import { decodeWireRow, type UsagePage, usageOperations, type WireRow } from "@segmeter/segment";
+import { datasetOf, type DatasetName, Instant, type UsageRow, type UsageTableName } from "@segmeter/domain";
+import { decodeWireRow, type UsagePage, type WireRow } from "@segmeter/segment";
 import * as Result from "effect/Result";
 import type { Reject } from "./Rejects.ts";
 
@@ -17,7 +17,7 @@ export interface NormalisedPage {
 /** `page` counts from 1. `observed_at` is zero: whether a version is new is known only later. */
 export const normalise = (dataset: DatasetName): ((page: UsagePage, number: number) => NormalisedPage) => {
   const decode = decodeWireRow(dataset);
-  const toRow = rowMaker(dataset);
+  const toRow = rowMakers[datasetOf(dataset).table];
   return ({ rows: wireRows }, page) => {
     const rows: Array<UsageRow> = [];
     const rejects: Array<Reject> = [];
@@ -35,33 +35,42 @@ export const normalise = (dataset: DatasetName): ((page: UsagePage, number: numb
   };
 };
 
-const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-
-/** Rows get their properties in the order of the table's columns, so that all rows of a table have one hidden class. */
-const rowMaker = (dataset: DatasetName): ((wire: WireRow) => UsageRow) => {
-  const { table } = datasetOf(dataset);
-  const countIndex = new Map(usageOperations[dataset].counts.map((name, index) => [snake(name), index]));
-  const readers = usageTables[table].columns.map(({ name }): readonly [string, (wire: WireRow) => unknown] => {
-    const count = countIndex.get(name);
-    if (count !== undefined) return [name, (wire) => wire.counts[count]];
-    switch (name) {
-      case "day":
-        return [name, (wire) => Instant.dayOf(wire.timestamp)];
-      case "source_id":
-        return [name, (wire) => wire.sourceId];
-      case "period_start":
-        return [name, (wire) => wire.period?.start];
-      case "period_end":
-        return [name, (wire) => wire.period?.end];
-      case "snapshot_at":
-        return [name, (wire) => wire.timestamp];
-      default:
-        return [name, () => 0];
-    }
-  });
-  return (wire) => {
-    const row: Record<string, unknown> = {};
-    for (const [name, read] of readers) row[name] = read(wire);
-    return row as unknown as UsageRow;
-  };
+/** Literals, in the order of the tables' columns: all rows of a table have one shape, which is what makes them quick to read. */
+const rowMakers: { readonly [Name in UsageTableName]: (wire: WireRow) => UsageRow } = {
+  workspace_mtu_daily: ({ counts, period, timestamp }) => ({
+    day: Instant.dayOf(timestamp),
+    period_start: period!.start,
+    period_end: period!.end,
+    anonymous: counts[0]!,
+    anonymous_identified: counts[1]!,
+    identified: counts[2]!,
+    never_identified: counts[3]!,
+    snapshot_at: timestamp,
+    observed_at: 0,
+  }),
+  source_mtu_daily: ({ counts, period, sourceId, timestamp }) => ({
+    day: Instant.dayOf(timestamp),
+    source_id: sourceId!,
+    period_start: period!.start,
+    period_end: period!.end,
+    anonymous: counts[0]!,
+    anonymous_identified: counts[1]!,
+    identified: counts[2]!,
+    never_identified: counts[3]!,
+    snapshot_at: timestamp,
+    observed_at: 0,
+  }),
+  workspace_api_calls_daily: ({ counts, timestamp }) => ({
+    day: Instant.dayOf(timestamp),
+    api_calls: counts[0]!,
+    snapshot_at: timestamp,
+    observed_at: 0,
+  }),
+  source_api_calls_daily: ({ counts, sourceId, timestamp }) => ({
+    day: Instant.dayOf(timestamp),
+    source_id: sourceId!,
+    api_calls: counts[0]!,
+    snapshot_at: timestamp,
+    observed_at: 0,
+  }),
 };

@@ -80,10 +80,7 @@ const stepArbitrary = (names: ReadonlyArray<SinkName>): fc.Arbitrary<Step> =>
   });
 
 /** A memory sink whose calls of `replace` are told first, and may be refused. */
-const told = (
-  sink: MemorySink,
-  before: (captured: Capture.CapturedPartition) => ReturnType<Sink["replace"]>,
-): Sink => ({
+const told = (sink: MemorySink, before: (captured: Capture.Handed) => ReturnType<Sink["replace"]>): Sink => ({
   ...sink,
   replace: (captured, superseded) => Effect.andThen(before(captured), sink.replace(captured, superseded)),
 });

@@ -334,7 +334,7 @@ const captured = (events: ReadonlyArray<FlowEvent>): ReadonlyArray<string> =>
     event._tag === "PartitionCaptured" ? [`${event.capture.partition.dataset} ${event.capture.partition.month}`] : [],
   );
 
-const failingIn = (period: string, reason: SinkReason) => (version: Capture.CapturedPartition) =>
+const failingIn = (period: string, reason: SinkReason) => (version: Capture.Handed) =>
   version.capture.partition.month === period
     ? Effect.fail(sinkError("replace", reason, "The store said no."))
     : Effect.void;

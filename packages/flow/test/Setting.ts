@@ -229,7 +229,7 @@ export const memorySink = (name: SinkName = "memory"): MemorySink => ({ ...makeM
 /** A sink whose `replace` is preceded by something, such as a failure. */
 export const replacing = (
   sink: MemorySink,
-  before: (captured: Capture.CapturedPartition) => ReturnType<Sink["replace"]>,
+  before: (captured: Capture.Handed) => ReturnType<Sink["replace"]>,
 ): MemorySink => ({
   ...sink,
   replace: (captured, superseded) => Effect.andThen(before(captured), sink.replace(captured, superseded)),

@@ -12,71 +12,88 @@
  * It goes by values: whichever encoder wrote the file, and however, the same rows have the same checksum.
  */
 import { createHash } from "node:crypto";
-import type { Column, ColumnType, Row, Table } from "@segmeter/domain";
+import { endianness } from "node:os";
+import { type ColumnData, columnsOf, type ColumnType, type Rows, type Table } from "@segmeter/domain";
 
 /**
- * Memory: one column's bytes. Time: about 0.5 µs a row of ten columns.
- * Throws a `TypeError` for a value of another type than its column's.
+ * Memory: one column's bytes. Time: about 0.2 µs a row of ten columns.
+ * Throws a `SinkError` (`Unrepresentable`) for a value of another type than its column's.
  */
-export const checksumOf = (table: Table, rows: ReadonlyArray<Row>): string => {
-  const hash = createHash("sha256").update(`${rows.length}\n`);
-  for (const column of table.columns) {
+export const checksumOf = (table: Table, rows: Rows): string => {
+  const { data, length } = columnsOf(table, rows);
+  const hash = createHash("sha256").update(`${length}\n`);
+  for (const [index, column] of table.columns.entries()) {
     hash.update(`${column.name} ${column.type}\n`);
-    if (column.nullable === true) hash.update(presence(column, rows));
-    hash.update(writers[column.type](rows, column.name));
+    const { nulls } = data[index]!;
+    if (column.nullable === true) hash.update(presence(nulls, length));
+    hash.update(writers[column.type](data[index]!));
   }
   return `sha256:${hash.digest("hex")}`;
 };
 
 /** Whether both are the same rows in the same order. */
-export const sameRows = (table: Table, a: ReadonlyArray<Row>, b: ReadonlyArray<Row>): boolean =>
+export const sameRows = (table: Table, a: Rows, b: Rows): boolean =>
   a.length === b.length && checksumOf(table, a) === checksumOf(table, b);
 
-const presence = ({ name }: Column, rows: ReadonlyArray<Row>): Uint8Array =>
-  Uint8Array.from(rows, (row) => (row[name] === null ? 0 : 1));
+const presence = (nulls: Uint8Array | undefined, length: number): Uint8Array =>
+  nulls === undefined ? new Uint8Array(length).fill(1) : nulls.map((isNull) => 1 - isNull);
 
-type Write = (rows: ReadonlyArray<Row>, name: string) => Uint8Array;
+type Write = (data: ColumnData) => Uint8Array;
 
 /** Values of one width, by what writes one at an offset. A `DataView` is little-endian on every machine, when asked to be. */
 const fixed =
-  <V>(width: number, write: (view: DataView, offset: number, value: V) => void): Write =>
-  (rows, name) => {
-    const view = new DataView(new ArrayBuffer(rows.length * width));
+  (width: number, write: (view: DataView, offset: number, value: number) => void): Write =>
+  ({ nulls, values }) => {
+    const view = new DataView(new ArrayBuffer(values.length * width));
     let offset = 0;
-    for (const row of rows) {
-      const value = row[name];
-      if (value === null) continue;
-      write(view, offset, value as V);
+    for (let index = 0; index < values.length; index++) {
+      if (nulls !== undefined && nulls[index] === 1) continue;
+      write(view, offset, values[index] as number);
       offset += width;
     }
     return new Uint8Array(view.buffer, 0, offset);
   };
 
-const texts: Write = (rows, name) => {
-  let bytes = Buffer.alloc(64 * 1024);
-  let end = 0;
-  for (const row of rows) {
-    const text = row[name];
-    if (text === null) continue;
-    if (typeof text !== "string") throw new TypeError(`${name} is no text`);
-    // A UTF-16 unit is three bytes of UTF-8 at most.
-    const most = end + 4 + text.length * 3;
-    if (most > bytes.length) bytes = Buffer.concat([bytes], Math.max(bytes.length * 2, most));
-    const length = bytes.write(text, end + 4);
-    bytes.writeUInt32LE(length, end);
-    end += 4 + length;
+/** As the machine has them, which is little-endian on nearly all. */
+const bigints: Write = ({ nulls, values }) => {
+  const kept = (
+    nulls === undefined ? values.slice() : values.filter((_, index) => nulls[index] === 0)
+  ) as BigInt64Array;
+  const bytes = Buffer.from(kept.buffer, kept.byteOffset, kept.byteLength);
+  return endianness() === "BE" ? bytes.swap64() : bytes;
+};
+
+const texts: Write = ({ nulls, texts: known, values }) => {
+  const encoded = known.map((text) => {
+    const bytes = Buffer.from(text);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(bytes.length);
+    return Buffer.concat([length, bytes]);
+  });
+  const isThere = (index: number): boolean => nulls === undefined || nulls[index] === 0;
+  let size = 0;
+  for (let index = 0; index < values.length; index++) {
+    if (isThere(index)) size += encoded[values[index] as number]!.length;
   }
-  return bytes.subarray(0, end);
+  const bytes = new Uint8Array(size);
+  let end = 0;
+  for (let index = 0; index < values.length; index++) {
+    if (!isThere(index)) continue;
+    const text = encoded[values[index] as number]!;
+    bytes.set(text, end);
+    end += text.length;
+  }
+  return bytes;
 };
 
 const writers: { readonly [Type in ColumnType]: Write } = {
   VARCHAR: texts,
-  DATE: fixed<number>(4, (view, offset, value) => view.setInt32(offset, value, true)),
+  DATE: fixed(4, (view, offset, value) => view.setInt32(offset, value, true)),
   // Instants are from 0 to 2^53 − 1: two halves, without a bigint in between.
-  TIMESTAMP: fixed<number>(8, (view, offset, value) => {
+  TIMESTAMP: fixed(8, (view, offset, value) => {
     view.setUint32(offset, value, true);
     view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
   }),
-  BIGINT: fixed<bigint>(8, (view, offset, value) => view.setBigInt64(offset, value, true)),
-  BOOLEAN: fixed<boolean>(1, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  BIGINT: bigints,
+  BOOLEAN: fixed(1, (view, offset, value) => view.setUint8(offset, value)),
 };

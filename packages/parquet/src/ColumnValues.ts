@@ -1,7 +1,16 @@
 /**
  * One column of a run of rows, taken out and held against its type: what an encoder may write without altering a value.
  */
-import { type Column, type ColumnType, type Row, sinkError, type Table, type Value } from "@segmeter/domain";
+import {
+  type Column,
+  type ColumnData,
+  type ColumnType,
+  readerOf,
+  shown,
+  sinkError,
+  type Table,
+  type Value,
+} from "@segmeter/domain";
 
 export type Defined = Exclude<Value, null>;
 
@@ -23,41 +32,40 @@ export interface Bounds {
 
 /** 9999-12-31, the last day that every reader prints. */
 const lastDay = 2_932_896;
-const least = -(2n ** 63n);
-const greatest = 2n ** 63n - 1n;
 
-const isWhole = (value: unknown, max: number): boolean => Number.isSafeInteger(value) && inRange(value as number, max);
-const inRange = (value: number, max: number): boolean => value >= 0 && value <= max;
-
-const holds: { readonly [Type in ColumnType]: (value: unknown) => boolean } = {
+/** What an encoder may write without altering it, of values that are of the column's type. */
+const holds: { readonly [Type in ColumnType]: (value: Defined) => boolean } = {
   // A lone surrogate has no UTF-8 form; it would be written as another character.
-  VARCHAR: (value) => typeof value === "string" && value.isWellFormed(),
-  DATE: (value) => isWhole(value, lastDay),
-  TIMESTAMP: (value) => isWhole(value, Number.MAX_SAFE_INTEGER),
-  BIGINT: (value) => typeof value === "bigint" && value >= least && value <= greatest,
-  BOOLEAN: (value) => typeof value === "boolean",
+  VARCHAR: (value) => (value as string).isWellFormed(),
+  DATE: (value) => isWhole(value as number, lastDay),
+  TIMESTAMP: (value) => isWhole(value as number, Number.MAX_SAFE_INTEGER),
+  BIGINT: () => true,
+  BOOLEAN: () => true,
 };
 
+const isWhole = (value: number, max: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= max;
+
 /**
- * The values of one column in `rows[from..to)`. Memory: 16 bytes a row beside the values themselves.
+ * The values of one column in the rows `[from, to)`. Memory: 16 bytes a row beside the values themselves.
  * Throws a `SinkError` (`Unrepresentable`) at the first value that the column's type cannot hold exactly.
  */
 export const columnValues = (
   table: Table,
   column: Column,
-  rows: ReadonlyArray<Row>,
+  data: ColumnData,
   from: number,
   to: number,
 ): ColumnValues => {
-  const { name, nullable, type } = column;
+  const { nullable, type } = column;
   const fits = holds[type];
+  const read = readerOf(type, data);
   const values: Array<Defined> = [];
   const levels: Array<number> = [];
   for (let index = from; index < to; index += 1) {
-    const value = rows[index]![name];
+    const value = read(index);
     if (value === null && nullable === true) {
       levels.push(0);
-    } else if (value !== undefined && value !== null && fits(value)) {
+    } else if (value !== null && fits(value)) {
       values.push(value);
       levels.push(1);
     } else {
@@ -67,23 +75,8 @@ export const columnValues = (
   return { values, levels, nulls: levels.length - values.length, bounds: boundsOf(type, values) };
 };
 
-/** Throws a `SinkError` (`Unrepresentable`) when a row has a column that the table does not have: it would be lost. */
-export const refuseUnknownColumns = (table: Table, rows: ReadonlyArray<Row>): void => {
-  const known = new Set(table.columns.map(({ name }) => name));
-  for (const [index, row] of rows.entries()) {
-    for (const name in row) {
-      if (!known.has(name)) {
-        const detail = `Row ${index} has a column ${name}, which the table ${table.name} does not have.`;
-        throw sinkError(`write ${table.name}`, "Unrepresentable", detail);
-      }
-    }
-  }
-};
-
-const unrepresentable = (table: Table, column: Column, index: number, value: unknown) => {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  const expected = `${column.type}${column.nullable === true ? "" : " that is not null"}`;
-  const detail = `Row ${index} of ${table.name}: ${column.name} is ${shown} (${typeof value}), not a ${expected}.`;
+const unrepresentable = (table: Table, { name, type }: Column, index: number, value: Value) => {
+  const detail = `Row ${index + 1} has ${shown(value)} for ${name}, which is no ${type} of a Parquet file.`;
   return sinkError(`write ${table.name}`, "Unrepresentable", detail);
 };
 

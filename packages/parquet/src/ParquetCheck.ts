@@ -4,7 +4,16 @@
  *
  * Compared: row count, column names and types, every value, the footer's metadata, and that the statistics hide no row.
  */
-import { type Column, type EncodeRequest, type Row, type SinkError, sinkError, type Table } from "@segmeter/domain";
+import {
+  type Column,
+  type ColumnData,
+  columnsOf,
+  type EncodeRequest,
+  readerOf,
+  type SinkError,
+  sinkError,
+  type Table,
+} from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { type Bounds, boundsOf, type Defined } from "./ColumnValues.ts";
 import { type ColumnStatistics, type ParquetColumns, withParquet } from "./ParquetColumns.ts";
@@ -25,19 +34,24 @@ export const checkFile = Effect.fn("ParquetCheck.checkFile")((request: EncodeReq
 const mismatch = (table: Table, detail: string, cause?: unknown): SinkError =>
   sinkError(`check ${table.name}`, "Mismatch", detail, { cause });
 
-const compare = async (file: ParquetColumns, { metadata, rows, table }: EncodeRequest): Promise<void> => {
+const compare = async (file: ParquetColumns, { metadata, rows: given, table }: EncodeRequest): Promise<void> => {
   const differs = (detail: string): SinkError => mismatch(table, `The file just written ${detail}.`);
-  if (file.rows !== rows.length) throw differs(`has ${file.rows} rows, not ${rows.length}`);
+  if (file.rows !== given.length) throw differs(`has ${file.rows} rows, not ${given.length}`);
   const columns = file.columns.map(({ name, type }) => `${name} ${type ?? "of another type"}`).join(", ");
   const expected = table.columns.map(({ name, type }) => `${name} ${type}`).join(", ");
   if (columns !== expected) throw differs(`has the columns ${columns}; not ${expected}`);
   compareMetadata(file.metadata, metadata, differs);
+  const rows = columnsOf(table, given);
   for (const group of file.groups) {
     for (const [index, column] of table.columns.entries()) {
       const values = await file.read(column.name, group);
-      const { bounds, difference, nulls } = compareColumn(column, values, rows, group.from);
+      const data = rows.data[index]!;
+      const { bounds, difference, nulls } = compareColumn(column, values, data, group.from);
       if (difference !== undefined) {
-        const [found, wanted] = [String(values[difference]), String(rows[group.from + difference]![column.name])];
+        const [found, wanted] = [
+          String(values[difference]),
+          String(readerOf(column.type, data)(group.from + difference)),
+        ];
         throw differs(`has ${found} as ${column.name} of row ${group.from + difference}, not ${wanted}`);
       }
       if (hides(group.statistics[index]!, nulls, bounds)) {
@@ -68,14 +82,14 @@ interface Compared {
 }
 
 // One pass without arrays in between: this loop is what the time of the check is spent in.
-const compareColumn = (column: Column, values: Decoded, rows: ReadonlyArray<Row>, from: number): Compared => {
-  const { name, type } = column;
+const compareColumn = ({ type }: Column, values: Decoded, data: ColumnData, from: number): Compared => {
+  const read = readerOf(type, data);
   const texts = new Set<string>();
   let nulls = 0;
   let min: Defined | undefined;
   let max: Defined | undefined;
   for (let index = 0; index < values.length; index += 1) {
-    const expected = rows[from + index]![name];
+    const expected = read(from + index);
     const value = values[index] ?? null;
     // Instants are whole numbers below 2^53, and no other 64-bit integer becomes one of them.
     const found = type === "TIMESTAMP" && value !== null ? Number(value) : value;

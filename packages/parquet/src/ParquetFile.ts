@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { EncodeRequest, Encoder, SinkError } from "@segmeter/domain";
+import { columnsOf, type EncodeRequest, type Encoder, type SinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { attempt } from "./Attempt.ts";
@@ -32,7 +32,8 @@ export const stageFile = Effect.fn("ParquetFile.stageFile")(function* (
   yield* attempt(operation, () => makeDirectory(directory));
   const temporary = join(directory, temporaryName(basename(path)));
   yield* Effect.addFinalizer(() => Effect.ignore(attempt(operation, () => rm(temporary, { force: true }))));
-  const staged = { ...request, path: temporary };
+  const rows = yield* attempt(operation, async () => columnsOf(request.table, request.rows));
+  const staged = { ...request, rows, path: temporary };
   yield* encoder.encode(staged);
   yield* attempt(operation, () => makeDurable(temporary));
   yield* checkFile(staged);

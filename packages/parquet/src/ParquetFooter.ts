@@ -5,16 +5,17 @@
  */
 import {
   Capture,
-  datasetOf,
+  columnNamed,
+  type Columns,
+  columnsOf,
   Instant,
   type Revision,
-  type Row,
+  type Rows,
   type SinkError,
   sinkError,
   type Table,
   UsageMonth,
-  type UsageRow,
-  usageTables,
+  usageTableOf,
 } from "@segmeter/domain";
 import * as Option from "effect/Option";
 import { checksumOf } from "./Checksum.ts";
@@ -51,11 +52,11 @@ const identity = (table: Table, workspaceId: string, month: UsageMonth.UsageMont
   ...(month === undefined ? {} : { "segmeter.usage_month": UsageMonth.toPeriod(month) }),
 });
 
-/** The footer of any file. Throws a `TypeError` for a value of another type than its column's. */
+/** The footer of any file. Throws a `SinkError` for a value of another type than its column's. */
 export const fileMetadata = (
   table: Table,
   { month, workspaceId }: Pick<TableFile, "month" | "workspaceId">,
-  rows: ReadonlyArray<Row>,
+  rows: Rows,
 ): Metadata => ({
   "segmeter.schema_version": schemaVersion,
   ...identity(table, workspaceId, month),
@@ -64,10 +65,12 @@ export const fileMetadata = (
 });
 
 /** The footer of a usage file: instants as ISO-8601 in UTC with up to six fraction digits, warnings as a JSON array. */
-export const captureMetadata = ({ capture, rows }: Capture.CapturedPartition): Metadata => {
-  const { dataset, month } = capture.partition;
+export const captureMetadata = ({ capture, rows: given }: Capture.Handed): Metadata => {
+  const { month } = capture.partition;
   const { captured_at, ...row } = Capture.toRow(capture);
-  const [start, end] = periodOf(month, rows);
+  const table = usageTableOf(capture.partition);
+  const rows = columnsOf(table, given);
+  const [start, end] = periodOf(month, table, rows);
   const fields = {
     ...row,
     captured_at: Instant.format(captured_at),
@@ -75,7 +78,7 @@ export const captureMetadata = ({ capture, rows }: Capture.CapturedPartition): M
     period_end: Instant.format(end),
   };
   return {
-    ...fileMetadata(usageTables[datasetOf(dataset).table], capture.partition, rows),
+    ...fileMetadata(table, capture.partition, rows),
     ...Object.fromEntries(Object.entries(fields).map(([name, value]) => [`segmeter.${name}`, String(value)])),
   };
 };
@@ -139,7 +142,7 @@ export const parseSupersededUntil = (metadata: Metadata): Instant.EpochMicros | 
   Option.getOrUndefined(Instant.parse(metadata["segmeter.superseded_until"] ?? ""));
 
 /** What shows that the rows are not those that the footer was written for; undefined when nothing does. */
-export const alteration = (metadata: Metadata, table: Table, rows: ReadonlyArray<Row>): string | undefined => {
+export const alteration = (metadata: Metadata, table: Table, rows: Rows): string | undefined => {
   if (isFirstVersion(metadata)) return undefined;
   const checksum = metadata["segmeter.checksum"];
   if (checksum === undefined) return "has no checksum in its footer";
@@ -148,14 +151,12 @@ export const alteration = (metadata: Metadata, table: Table, rows: ReadonlyArray
 
 const periodOf = (
   month: UsageMonth.UsageMonth,
-  rows: ReadonlyArray<UsageRow>,
+  table: Table,
+  rows: Columns,
 ): readonly [start: Instant.EpochMicros, end: Instant.EpochMicros] => {
   let [start, end] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const row of rows) {
-    if (!("period_start" in row)) break;
-    start = Math.min(start, row.period_start);
-    end = Math.max(end, row.period_end);
-  }
+  for (const at of columnNamed(table, rows, "period_start")?.values ?? []) start = Math.min(start, Number(at));
+  for (const at of columnNamed(table, rows, "period_end")?.values ?? []) end = Math.max(end, Number(at));
   return start <= end ? [start, end] : [UsageMonth.start(month), UsageMonth.end(month)];
 };
 

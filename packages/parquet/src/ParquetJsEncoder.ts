@@ -6,12 +6,20 @@
  * hide rows from readers, so they are off and the footer gets ours.
  */
 import { type FileHandle, open } from "node:fs/promises";
-import type { Column, ColumnType, EncodeRequest, Encoder, Table } from "@segmeter/domain";
+import {
+  type Column,
+  type Columns,
+  columnsOf,
+  type ColumnType,
+  type EncodeRequest,
+  type Encoder,
+  type Table,
+} from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import parquetjs, { type Envelope, type Field, type ParquetEnvelopeWriter, type RowBuffer } from "parquetjs-lite";
 import parquetTypes, { type Statistics } from "parquetjs-lite/gen-nodejs/parquet_types.js";
 import { attempt } from "./Attempt.ts";
-import { type ColumnValues, columnValues, type Defined, refuseUnknownColumns } from "./ColumnValues.ts";
+import { type ColumnValues, columnValues, type Defined } from "./ColumnValues.ts";
 
 /** Large enough to compress and scan well, small enough that a group's columns stay near 5 MB. */
 const rowsPerGroup = 50_000;
@@ -37,7 +45,8 @@ export const parquetJsEncoder: Encoder = {
 };
 
 const writeFile = Effect.fnUntraced(function* (operation: string, file: FileHandle, request: EncodeRequest) {
-  const { metadata, rows, table } = request;
+  const { metadata, table } = request;
+  const columns = yield* attempt(operation, async () => columnsOf(table, request.rows));
   const pieces: Array<Buffer> = [];
   // writeFile on a handle goes on where the last one ended, and retries short writes.
   const flush = (): Promise<void> => file.writeFile(Buffer.concat(pieces.splice(0)));
@@ -50,10 +59,9 @@ const writeFile = Effect.fnUntraced(function* (operation: string, file: FileHand
     options,
   );
   envelope.writeHeader();
-  for (let from = 0; from < rows.length; from += rowsPerGroup) {
+  for (let from = 0; from < columns.length; from += rowsPerGroup) {
     yield* attempt(operation, async () => {
-      refuseUnknownColumns(table, rows.slice(from, from + rowsPerGroup));
-      await writeRowGroup(schema, envelope, request, from);
+      await writeRowGroup(schema, envelope, table, columns, from);
       await flush();
     });
   }
@@ -79,11 +87,15 @@ const field = ({ name, nullable, type }: Column): [string, Field] => [
 const writeRowGroup = async (
   schema: InstanceType<typeof parquetjs.ParquetSchema>,
   envelope: ParquetEnvelopeWriter,
-  { rows, table }: EncodeRequest,
+  table: Table,
+  { data, length }: Columns,
   from: number,
 ): Promise<void> => {
-  const to = Math.min(from + rowsPerGroup, rows.length);
-  const columns = table.columns.map((column) => ({ column, ...columnValues(table, column, rows, from, to) }));
+  const to = Math.min(from + rowsPerGroup, length);
+  const columns = table.columns.map((column, index) => ({
+    column,
+    ...columnValues(table, column, data[index]!, from, to),
+  }));
   // The writer turns the buffer into pages when it is closed; this envelope lets it add the row group and nothing else.
   const rowGroupOnly: Envelope = {
     useDataPageV2: options.useDataPageV2,

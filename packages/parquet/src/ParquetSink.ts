@@ -10,11 +10,16 @@ import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import {
   Capture,
+  type Columns,
+  columnsOf,
   type Encoder,
   type Partition,
+  revisionTableOf,
+  type Rows,
   type Sink,
   type SinkError,
   sinkError,
+  type Table,
   type UsageRow,
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
@@ -54,13 +59,14 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
     Effect.flatMap(ledgerFile(dataDir, partition), ({ path }) => oneAtATime(path, effect));
 
   const replace = Effect.fn("ParquetSink.replace")(function* (
-    captured: Capture.CapturedPartition,
+    { capture, rows: given }: Capture.Handed,
     superseded: Capture.Superseded,
   ) {
-    const { capture, rows } = captured;
     const { partition } = capture;
     const { file, table } = yield* usageFile(dataDir, partition);
-    const footer = yield* captureMetadataOf(captured);
+    const rows = yield* byColumn(table, given);
+    yield* byColumn(revisionTableOf(partition), superseded.revisions);
+    const footer = captureMetadata({ capture, rows });
     const staged = Effect.gen(function* () {
       const revisions = yield* stageRevisions(dataDir, encoder, capture, superseded);
       const metadata = { ...footer, ...markMetadata(revisions.mark) };
@@ -126,9 +132,6 @@ const statOf = (operation: string, path: string) =>
 
 const labelOf = ({ dataset, month }: Partition.Partition): string => `${dataset} ${month}`;
 
-/** The checksum is taken before the encoder holds each value against its column, and so meets what is of another type first. */
-const captureMetadataOf = (captured: Capture.CapturedPartition) =>
-  Effect.try({
-    try: () => captureMetadata(captured),
-    catch: (cause) => sinkError("write rows", "Unrepresentable", `A value is not of its column's type: ${cause}.`),
-  });
+/** Before anything else: it meets what is of another type than its column's. */
+const byColumn = (table: Table, rows: Rows): Effect.Effect<Columns, SinkError> =>
+  Effect.try({ try: () => columnsOf(table, rows), catch: (cause) => cause as SinkError });

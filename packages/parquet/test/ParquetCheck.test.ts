@@ -10,7 +10,7 @@ import { everyType, everyTypeRows, mtuRow, mtuTable, openDuckDB, query, temporar
 const metadata = { "segmeter.schema_version": "1", "segmeter.note": "ünï" };
 
 const written = Effect.fn("written")(function* (rows: ReadonlyArray<Row>, table = everyType) {
-  const request: EncodeRequest = { table, rows, metadata, path: join(yield* temporaryDirectory, "file.parquet") };
+  const request = { table, rows, metadata, path: join(yield* temporaryDirectory, "file.parquet") };
   yield* parquetJsEncoder.encode(request);
   return request;
 });

@@ -207,7 +207,7 @@ describe("damaged", () => {
       const file = yield* place();
       const table = { ...mtuTable, columns: mtuTable.columns.filter(({ name }) => name !== "day") };
       const less = rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => name !== "day")));
-      const metadata = fileMetadata(mtuTable, file, less);
+      const metadata = fileMetadata(table, file, less);
       yield* publishFile(parquetJsEncoder, { table, rows: less, metadata, path: file.path });
       const error = yield* Effect.flip(readRows(mtuTable, file));
       assert.strictEqual(error.reason, "Damaged");

@@ -1,7 +1,7 @@
 /**
  * A row of usage as sent, decoded: strings become bigint, never a float. What breaks the contract is refused with its reason.
  */
-import { type DatasetName, Instant } from "@segmeter/domain";
+import { type DatasetName, datasetOf, Instant } from "@segmeter/domain";
 import * as Option from "effect/Option";
 import * as Predicate from "effect/Predicate";
 import * as Result from "effect/Result";
@@ -23,10 +23,12 @@ const Count = Schema.String.check(
   ),
 );
 
+const lastSecond = 9_000_000_000;
+
 /** Unix seconds. Decoded to microseconds. */
 const Seconds = Schema.Int.check(
   Schema.isBetween(
-    { minimum: 0, maximum: 9_000_000_000 },
+    { minimum: 0, maximum: lastSecond },
     { message: "a period that is no number of seconds since 1970" },
   ),
 );
@@ -84,13 +86,19 @@ export const decodeWireRow = (dataset: DatasetName): ((row: unknown) => Result.R
     const keys = Object.keys(row as object);
     return keys.length === fields.length ? none : keys.filter((key) => !known.has(key));
   };
+  const { level, measure } = datasetOf(dataset);
   const instantOf = remembered(Instant.parse);
+  const figuresOf = plainFigures(dataset);
   return (row) => {
-    const decoded = decode(row);
-    if (Result.isFailure(decoded)) {
-      return Result.fail(`${decoded.failure.message.replaceAll(/\s+/g, " ")}${quoted(row)}`);
+    let figures = figuresOf(row);
+    if (figures === undefined) {
+      const decoded = decode(row);
+      if (Result.isFailure(decoded)) {
+        return Result.fail(`${decoded.failure.message.replaceAll(/\s+/g, " ")}${quoted(row)}`);
+      }
+      figures = counts.map((name) => decoded.success[name as "apiCalls"]!);
     }
-    const { periodEnd, periodStart, sourceId, timestamp } = decoded.success;
+    const { periodEnd, periodStart, sourceId, timestamp } = row as Sent;
     const instant = instantOf(timestamp);
     if (Option.isNone(instant)) {
       return Result.fail(
@@ -98,16 +106,64 @@ export const decodeWireRow = (dataset: DatasetName): ((row: unknown) => Result.R
       );
     }
     return Result.succeed({
-      sourceId,
+      sourceId: level === "source" ? sourceId : undefined,
       period:
-        periodStart === undefined || periodEnd === undefined
-          ? undefined
-          : { start: periodStart * Instant.microsPerSecond, end: periodEnd * Instant.microsPerSecond },
-      counts: counts.map((name) => decoded.success[name as "apiCalls"]!),
+        measure === "mtu"
+          ? { start: periodStart * Instant.microsPerSecond, end: periodEnd * Instant.microsPerSecond }
+          : undefined,
+      counts: figures,
       timestamp: instant.value,
       unknownFields: unknownFieldsOf(row),
     });
   };
+};
+
+/** A row that was found to keep to its schema; fields that its operation does not have may hold anything. */
+interface Sent {
+  readonly sourceId: string;
+  readonly periodStart: number;
+  readonly periodEnd: number;
+  readonly timestamp: string;
+}
+
+/**
+ * The counts of a row as nearly all are: every field of its documented type, counts of at most 15 digits. Undefined: another row,
+ * for the schema to judge. What it takes the schema takes too, to the same counts, at a tenth of the cost.
+ */
+const plainFigures = (dataset: DatasetName): ((row: unknown) => ReadonlyArray<bigint> | undefined) => {
+  const { counts } = usageOperations[dataset];
+  const { level, measure } = datasetOf(dataset);
+  return (row) => {
+    if (!Predicate.isObject(row)) return undefined;
+    const sent = row as Record<string, unknown>;
+    if (typeof sent["timestamp"] !== "string") return undefined;
+    if (level === "source" && !isPlainId(sent["sourceId"])) return undefined;
+    if (measure === "mtu" && !(isSeconds(sent["periodStart"]) && isSeconds(sent["periodEnd"]))) return undefined;
+    const figures: Array<bigint> = [];
+    for (const name of counts) {
+      const count = plainCount(sent[name]);
+      if (count < 0) return undefined;
+      figures.push(BigInt(count));
+    }
+    return figures;
+  };
+};
+
+const isPlainId = (value: unknown): boolean => typeof value === "string" && value !== "" && value.length <= 200;
+
+const isSeconds = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= lastSecond;
+
+/** Of up to 15 digits, which a number holds exactly; −1 for anything else. */
+const plainCount = (value: unknown): number => {
+  if (typeof value !== "string" || value.length === 0 || value.length > 15) return -1;
+  let count = 0;
+  for (let index = 0; index < value.length; index++) {
+    const digit = value.charCodeAt(index) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    count = count * 10 + digit;
+  }
+  return count;
 };
 
 /** A month of rows has some thirty timestamps, each on every source. */

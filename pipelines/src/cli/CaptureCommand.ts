@@ -54,12 +54,14 @@ export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
   const { clock, settings } = command;
   const names = given.sink.length === 0 ? sinkNames : sinkNames.filter((name) => given.sink.includes(name));
 
-  const { openExistingSinks, openSinks, rejectFiles, runCapture } = yield* Effect.promise(() => import("../index.ts"));
+  const { openExistingSinks, openSinksInThread, rejectFiles, runCapture } = yield* Effect.promise(
+    () => import("../index.ts"),
+  );
   const { layerUndici } = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpClient"));
 
   const run = Effect.gen(function* () {
     const request = { dataDir, names, encoder: parquetEncoder };
-    const { notes, sinks } = yield* dryRun ? openExistingSinks(request) : openSinks(request, command.name);
+    const { notes, sinks } = yield* dryRun ? openExistingSinks(request) : openSinksInThread(request, command.name);
     yield* Effect.forEach(notes, (note) => Console.error(`note: ${note}`));
     const throttledMs = (yield* SegmentClient).throttledMs;
     const report = yield* makeRunReport({ command: command.name, json, dryRun, throttledMs });

@@ -1,0 +1,165 @@
+/**
+ * The rows of a table by column, in typed arrays: what can be handed to another thread, and to what writes columns, without a
+ * copy of every row. Nothing is altered on the way, and what has no form here is refused.
+ */
+import { sinkError } from "./SinkError.ts";
+import type { Column, ColumnType, Row, Table, UsageRow, Value } from "./Table.ts";
+
+/** The values of one column, one for each row. What stands at a null is not to be read. */
+export interface ColumnData {
+  /** DATE and TIMESTAMP as they are in a row; BIGINT; BOOLEAN as 0 and 1; VARCHAR as places in `texts`. */
+  readonly values: Float64Array | BigInt64Array | Uint8Array | Uint32Array;
+  /** VARCHAR only: each text once, in the order in which they come. */
+  readonly texts: ReadonlyArray<string>;
+  /** 1 where the row has null; undefined where no row has. */
+  readonly nulls: Uint8Array | undefined;
+}
+
+export interface Columns {
+  /** Rows. */
+  readonly length: number;
+  /** In the order of the table's columns. */
+  readonly data: ReadonlyArray<ColumnData>;
+}
+
+/** Rows, or the same by column. */
+export type Rows = ReadonlyArray<Row> | ReadonlyArray<UsageRow> | Columns;
+
+/** What of a table is needed here. */
+type Shape = Pick<Table, "columns" | "name">;
+
+const isColumns = (rows: Rows): rows is Columns => "data" in rows;
+
+/** By column, whichever was given. Throws as {@link toColumns}. */
+export const columnsOf = (table: Shape, rows: Rows): Columns =>
+  isColumns(rows) ? rows : toColumns(table, rows as ReadonlyArray<Row>);
+
+/** Row by row, whichever was given. */
+export const rowsOf = (table: Shape, rows: Rows): ReadonlyArray<Row> =>
+  isColumns(rows) ? toRows(table, rows) : (rows as ReadonlyArray<Row>);
+
+/** The data of the column of that name; undefined when the table has none. */
+export const columnNamed = ({ columns }: Shape, { data }: Columns, name: string): ColumnData | undefined =>
+  data[columns.findIndex((column) => column.name === name)];
+
+/**
+ * Memory: 8 bytes a value, 4 for a text that is there already. Throws a `SinkError` (`Unrepresentable`) for a value of another type
+ * than its column's, a count beyond 64 bits, and a column that the table does not have.
+ */
+export const toColumns = (table: Shape, rows: ReadonlyArray<Row>): Columns => {
+  for (let index = 0; index < rows.length; index++) {
+    const names = Object.keys(rows[index]!);
+    if (names.length > table.columns.length) refuseUnknown(table, index, names);
+  }
+  return { length: rows.length, data: table.columns.map((column) => packers[column.type](table, column, rows)) };
+};
+
+/** The rows as they were. Memory: the rows. */
+export const toRows = (table: Shape, { data, length }: Columns): ReadonlyArray<Row> => {
+  const readers = table.columns.map(({ name, type }, index) => ({ name, read: readerOf(type, data[index]!) }));
+  const rows: Array<Row> = [];
+  for (let index = 0; index < length; index++) {
+    const row: Record<string, Value> = {};
+    for (const { name, read } of readers) row[name] = read(index);
+    rows.push(row);
+  }
+  return rows;
+};
+
+/** Reads one value of a column, of the row at an index. */
+export const readerOf = (type: ColumnType, { nulls, texts, values }: ColumnData): ((index: number) => Value) => {
+  const read =
+    type === "VARCHAR"
+      ? (index: number): Value => texts[Number(values[index])]!
+      : type === "BOOLEAN"
+        ? (index: number): Value => values[index] === 1
+        : (index: number): Value => values[index]!;
+  return nulls === undefined ? read : (index) => (nulls[index] === 1 ? null : read(index));
+};
+
+type Pack = (table: Shape, column: Column, rows: ReadonlyArray<Row>) => ColumnData;
+
+/** `put`: whether the value could be put at the index as it is. */
+const pack =
+  <Values extends ColumnData["values"]>(
+    make: (length: number) => Values,
+    put: (values: Values, index: number, value: Value | undefined) => boolean,
+  ): Pack =>
+  (table, column, rows) => {
+    const { name, nullable } = column;
+    const values = make(rows.length);
+    let nulls: Uint8Array | undefined;
+    for (let index = 0; index < rows.length; index++) {
+      const value = rows[index]![name];
+      if (value === null && nullable === true) (nulls ??= new Uint8Array(rows.length))[index] = 1;
+      else if (!put(values, index, value)) throw misfit(table, column, index, value);
+    }
+    return { values, texts: [], nulls };
+  };
+
+const packNumbers = pack<Float64Array>(
+  (length) => new Float64Array(length),
+  (values, index, value) => {
+    if (typeof value !== "number") return false;
+    values[index] = value;
+    return true;
+  },
+);
+
+const packTexts: Pack = (table, column, rows) => {
+  const places = new Map<string, number>();
+  const packed = pack<Uint32Array>(
+    (length) => new Uint32Array(length),
+    (values, index, value) => {
+      if (typeof value !== "string") return false;
+      let place = places.get(value);
+      if (place === undefined) places.set(value, (place = places.size));
+      values[index] = place;
+      return true;
+    },
+  )(table, column, rows);
+  return { ...packed, texts: [...places.keys()] };
+};
+
+const packers: { readonly [Type in ColumnType]: Pack } = {
+  DATE: packNumbers,
+  TIMESTAMP: packNumbers,
+  VARCHAR: packTexts,
+  BIGINT: pack<BigInt64Array>(
+    (length) => new BigInt64Array(length),
+    (values, index, value) => {
+      if (typeof value !== "bigint") return false;
+      values[index] = value;
+      // What is beyond 64 bits has been cut.
+      return values[index] === value;
+    },
+  ),
+  BOOLEAN: pack<Uint8Array>(
+    (length) => new Uint8Array(length),
+    (values, index, value) => {
+      values[index] = value === true ? 1 : 0;
+      return typeof value === "boolean";
+    },
+  ),
+};
+
+const refuseUnknown = (table: Shape, index: number, names: ReadonlyArray<string>): void => {
+  const unknown = names.find((name) => table.columns.every((column) => column.name !== name));
+  if (unknown === undefined) return;
+  throw unrepresentable(
+    table,
+    `Row ${index + 1} has a column ${unknown}, which the table ${table.name} does not have.`,
+  );
+};
+
+const misfit = (table: Shape, { name, nullable, type }: Column, index: number, value: Value | undefined) =>
+  unrepresentable(
+    table,
+    `Row ${index + 1} has ${shown(value)} for ${name}, which is no ${type}${nullable === true ? "" : " that is not null"}.`,
+  );
+
+/** A value in a message, so that its type can be told. */
+export const shown = (value: Value | undefined): string =>
+  typeof value === "string" ? JSON.stringify(value) : typeof value === "bigint" ? `${value}n` : String(value);
+
+const unrepresentable = (table: Shape, detail: string) => sinkError(`write ${table.name}`, "Unrepresentable", detail);
