@@ -43,9 +43,10 @@ const make = async (path: string): Promise<void> => {
   } catch (cause) {
     // Two runs may begin at once.
     if ((cause as NodeJS.ErrnoException).code === "EEXIST") return afresh(path);
-    throw sinkError(operation, "Unwritable", `${path} can't be made (${(cause as NodeJS.ErrnoException).code}).`, {
-      cause,
-    });
+    const { hint, reason } = fromSystemError(operation, cause);
+    const detail = `${path} can't be made (${(cause as NodeJS.ErrnoException).code}).`;
+    if (reason === "Broken") throw sinkError(operation, "Unwritable", detail, { cause });
+    throw sinkError(operation, reason, detail, { hint, cause });
   }
 };
 

@@ -27,7 +27,7 @@ import { inspectFiles } from "./ParquetInspection.ts";
 import { parquetDirectory } from "./ParquetLayout.ts";
 import { heldCaptures, type KnownLedgers, ledgerFile, ledgerOf, readLedger, stageLedger } from "./ParquetLedger.ts";
 import { readCaptured } from "./ParquetReader.ts";
-import { readStanding, stageRevisions, usageFile } from "./ParquetRevisions.ts";
+import { heldCapture, readStanding, stageRevisions, usageFile } from "./ParquetRevisions.ts";
 
 export interface ParquetSinkOptions {
   /** Made when it is missing, for this user alone. */
@@ -70,7 +70,12 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
         const ledger = yield* stageLedger(dataDir, encoder, ledgerOf(partition), entries, known);
         // Once the data is in place the capture stands, and the ledger is merely behind: no failure of the replace.
         const entered = Effect.ignore(ledger?.commit ?? Effect.void);
-        yield* Effect.uninterruptible(Effect.andThen(revisions.commitWith(data.commit), entered));
+        // So does one whose file is in place and could not be made to last: the disk failed between the two.
+        const isThere = Effect.orElseSucceed(heldCapture(dataDir, partition), () => undefined).pipe(
+          Effect.map((held) => held?.captureId === capture.captureId),
+        );
+        const placed = Effect.tapError(revisions.commitWith(data.commit), () => Effect.when(entered, isThere));
+        yield* Effect.uninterruptible(Effect.andThen(placed, entered));
       });
       yield* inTurn(partition, Effect.scoped(commit));
     });
