@@ -90,6 +90,7 @@ describe("a data directory that cannot be written to", () => {
       const verified = yield* segmeter(["verify", "--data-dir", dataDir]);
       assertCode(verified, 0);
       assert.match(verified.stderr, /cannot be written to, and so not be locked/);
+      assertCode(yield* segmeter(["status", "--data-dir", dataDir]), 0);
       for (const sink of ["duckdb", "parquet"]) {
         assertCode(yield* segmeter(["query", "FROM captures", "--sink", sink, "--data-dir", dataDir]), 0);
       }

@@ -30,8 +30,10 @@ import { readCaptured } from "./ParquetReader.ts";
 import { heldCapture, readStanding, stageRevisions, usageFile } from "./ParquetRevisions.ts";
 
 export interface ParquetSinkOptions {
-  /** Made when it is missing, for this user alone. */
+  /** Made when it is missing, for this user alone; unless it is only looked at. */
   readonly dataDir: string;
+  /** `read-only`: to look at what is held; the directory may be one that takes no writes. Default: `read-write`. */
+  readonly access?: "read-write" | "read-only";
   readonly encoder: Encoder;
 }
 
@@ -40,10 +42,11 @@ export interface ParquetSinkOptions {
  * Errors: `Unwritable` when the directory is a file or may not be written to, `Foreign` when `parquet` in it is no directory.
  */
 export const openParquetSink = Effect.fn("openParquetSink")(function* ({
+  access: wanted = "read-write",
   dataDir,
   encoder,
 }: ParquetSinkOptions): Effect.fn.Return<Sink, SinkError> {
-  yield* openDirectory(dataDir);
+  yield* openDirectory(dataDir, wanted === "read-write");
   const oneAtATime = makeLocks();
   const known: KnownLedgers = new Map();
   const made = makeParquetBooks(dataDir, encoder, oneAtATime, known);
@@ -108,14 +111,16 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
   };
 });
 
-const openDirectory = Effect.fnUntraced(function* (dataDir: string) {
+const openDirectory = Effect.fnUntraced(function* (dataDir: string, isWritten: boolean) {
   const operation = `open ${dataDir}`;
   const found = yield* statOf(operation, dataDir);
   if (found !== undefined && !found.isDirectory()) {
     return yield* Effect.fail(sinkError(operation, "Unwritable", `${dataDir} is a file, not a directory.`));
   }
-  yield* attempt(operation, () => makeDirectory(dataDir));
-  yield* attempt(operation, () => access(dataDir, constants.W_OK | constants.X_OK));
+  if (isWritten) {
+    yield* attempt(operation, () => makeDirectory(dataDir));
+    yield* attempt(operation, () => access(dataDir, constants.W_OK | constants.X_OK));
+  }
   const parquet = parquetDirectory(dataDir);
   const inside = yield* statOf(operation, parquet);
   if (inside !== undefined && !inside.isDirectory()) {
