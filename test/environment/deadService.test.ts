@@ -113,8 +113,6 @@ describe("a service that fails midway", () => {
         assert.include(finished(ended), { captured: 8, failed: 4 });
         const refused = simulator.requests.filter(({ status }) => status === 503);
         assert.lengthOf(refused, 4 * tries);
-        // The last try comes within a minute of the first: of the outage's ten, nine are not waited for.
-        assert.isBelow(performance.now() - began, 10 * 60_000);
 
         simulator.faults.clear();
         const since = simulator.requests.length;
