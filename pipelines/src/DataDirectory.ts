@@ -5,6 +5,7 @@ import { fromSystemError, SinkError, sinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { access, constants, mkdir, readdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { absent } from "./Attempt.ts";
 
 const operation = "open the data directory";
 
@@ -33,10 +34,7 @@ export const prepareDataDirectory = (dataDir: string): Effect.Effect<void, SinkE
  * keeps its mode.
  */
 const make = async (path: string): Promise<void> => {
-  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "ENOENT") throw cause;
-    return undefined;
-  });
+  const found = await stat(path).catch(absent);
   if (found?.isDirectory()) return;
   if (found !== undefined) throw sinkError(operation, "Unwritable", `${path} is a file, not a directory.`);
   await make(dirname(path));
@@ -44,9 +42,16 @@ const make = async (path: string): Promise<void> => {
     await mkdir(path, { mode: 0o700 });
   } catch (cause) {
     // Two runs may begin at once.
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return;
-    throw sinkError(operation, "Unwritable", `${path} can't be made (${(cause as NodeJS.ErrnoException).code}).`, {
-      cause,
-    });
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return afresh(path);
+    const { hint, reason } = fromSystemError(operation, cause);
+    const detail = `${path} can't be made (${(cause as NodeJS.ErrnoException).code}).`;
+    if (reason === "Broken") throw sinkError(operation, "Unwritable", detail, { cause });
+    throw sinkError(operation, reason, detail, { hint, cause });
   }
+};
+
+/** What was in the way is the directory itself, made by another; or a link that leads nowhere. */
+const afresh = async (path: string): Promise<void> => {
+  if ((await stat(path).catch(absent)) !== undefined) return;
+  throw sinkError(operation, "Unwritable", `${path} is a link to what is not there.`);
 };

@@ -13,7 +13,8 @@ const name = "segmeter.duckdb";
 /** DuckDB's log lies beside the database; one that belongs to another file would be replayed into it. */
 const parts = ["", ".wal"];
 
-const temporaryPattern = /^segmeter\.duckdb\.[0-9a-f]{12}\.tmp(?:\.wal)?$/;
+/** The database of a rebuild is itself made beside its name. */
+const temporaryPattern = /^segmeter\.duckdb(?:\.[0-9a-f]{12}\.tmp){1,2}(?:\.wal)?$/;
 
 /** A name for a database that is still being made. */
 export const temporaryDatabase = (dataDir: string): string =>

@@ -37,10 +37,14 @@ export const openEncoder = (name: EncoderName): Effect.Effect<Encoder, SinkError
         ({ parquetJsEncoder }) => parquetJsEncoder,
       );
 
-export const openParquet = (dataDir: string, encoder: Encoder): Effect.Effect<Sink, SinkError> =>
+export const openParquet = (
+  dataDir: string,
+  encoder: Encoder,
+  access: "read-write" | "read-only" = "read-write",
+): Effect.Effect<Sink, SinkError> =>
   Effect.flatMap(
     Effect.promise(() => import("@segmeter/parquet")),
-    ({ openParquetSink }) => openParquetSink({ dataDir, encoder }),
+    ({ openParquetSink }) => openParquetSink({ dataDir, encoder, access }),
   );
 
 export const openDuckDB = (
@@ -107,7 +111,9 @@ export const openExistingSinks = Effect.fn("openExistingSinks")(function* ({
 }: SinkRequest): Effect.fn.Return<OpenedSinks, SinkError, Scope.Scope> {
   yield* readSchemaVersion(dataDir);
   const existing = existingSinks(dataDir).filter((name) => names.includes(name));
-  const parquet = existing.includes("parquet") ? [yield* openParquet(dataDir, yield* openEncoder(encoder))] : [];
+  const parquet = existing.includes("parquet")
+    ? [yield* openParquet(dataDir, yield* openEncoder(encoder), "read-only")]
+    : [];
   const duckdb = existing.includes("duckdb") ? [yield* openDuckDB(databasePath(dataDir), "read-only")] : [];
   return { sinks: [...parquet, ...duckdb], notes: [] };
 });

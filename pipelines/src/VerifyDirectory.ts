@@ -167,7 +167,7 @@ export const openToVerify = Effect.fn("openToVerify")(function* (
   const notes = repair ? yield* enterDataDirectory(dataDir, "verify --repair", encoder) : yield* lookAt(dataDir);
   const names = given.length === 0 ? sinkNames : given;
   const isThere = names.includes("parquet") && existingSinks(dataDir).includes("parquet");
-  const parquet = isThere ? yield* openParquet(dataDir, encoder) : undefined;
+  const parquet = isThere ? yield* openParquet(dataDir, encoder, repair ? "read-write" : "read-only") : undefined;
   return { parquet, names, notes };
 });
 

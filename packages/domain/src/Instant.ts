@@ -20,6 +20,9 @@ export const microsPerDay = 86_400 * microsPerSecond;
 
 export const fromMillis = (millis: number): EpochMicros => millis * microsPerMilli;
 
+/** Whether it is one that the stores can hold. */
+export const isWithin = (instant: EpochMicros): boolean => instant >= 0 && Number.isSafeInteger(instant);
+
 export const toDate = (instant: EpochMicros): Date => new Date(Math.floor(instant / microsPerMilli));
 
 /** The UTC day that an instant falls in. */
@@ -58,7 +61,7 @@ export const parse = (text: string): Option.Option<EpochMicros> => {
   const nanos = fraction.padEnd(9, "0");
   if (nanos.slice(6) !== "000") return Option.none();
   const instant = millis * microsPerMilli + Number(nanos.slice(0, 6));
-  return instant >= 0 && Number.isSafeInteger(instant) ? Option.some(instant) : Option.none();
+  return isWithin(instant) ? Option.some(instant) : Option.none();
 };
 
 const withColon = (zone: string): string =>

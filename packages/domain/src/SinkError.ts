@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema";
 
 /**
  * - `Unwritable`: no permission, a read-only file system, a path that is no directory
- * - `Full`: no space left, a quota reached
+ * - `Full`: no space left, a quota reached, a file as large as is allowed
  * - `Busy`: another process holds the store
  * - `Foreign`: the path holds something that segmeter did not make
  * - `Damaged`: a file of ours that cannot be read
@@ -73,13 +73,25 @@ const reasonOfCode: Record<string, SinkReason> = {
   ENOTDIR: "Unwritable",
   EEXIST: "Unwritable",
   ENAMETOOLONG: "Unwritable",
+  ELOOP: "Unwritable",
   EISDIR: "Foreign",
   ENOSPC: "Full",
   EDQUOT: "Full",
+  EFBIG: "Full",
+};
+
+/** Where a reason's hint would send the user the wrong way. */
+const hintOfCode: Record<string, string> = {
+  ENAMETOOLONG: "Choose a directory with a shorter path, with --data-dir.",
+  EFBIG: "Raise the limit on the size of files (ulimit -f), then run the command again: what was committed is kept.",
 };
 
 /** The error for a failed call of Node's file system, by its code. */
 export const fromSystemError = (operation: string, cause: unknown): SinkError => {
   const { code = "", message = String(cause) } = (cause ?? {}) as NodeJS.ErrnoException;
-  return sinkError(operation, reasonOfCode[code] ?? "Broken", `${message}.`, { cause });
+  const hint = hintOfCode[code];
+  return sinkError(operation, reasonOfCode[code] ?? "Broken", `${message}.`, {
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  });
 };

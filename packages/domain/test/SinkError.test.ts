@@ -48,9 +48,11 @@ describe("an error of the file system", () => {
     ["ENOTDIR", "Unwritable"],
     ["EEXIST", "Unwritable"],
     ["ENAMETOOLONG", "Unwritable"],
+    ["ELOOP", "Unwritable"],
     ["EISDIR", "Foreign"],
     ["ENOSPC", "Full"],
     ["EDQUOT", "Full"],
+    ["EFBIG", "Full"],
     ["EIO", "Broken"],
   ])("%s is %s", (code, reason) => {
     const cause = coded(code);

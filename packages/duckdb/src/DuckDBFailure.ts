@@ -41,6 +41,11 @@ const meanings: ReadonlyArray<Meaning> = [
     pattern: /Corrupt|checksum|Could not read enough bytes|Serialization Error|INTERNAL Error|WAL file/,
     reason: "Damaged",
   },
+  {
+    pattern: /File too large/,
+    reason: "Full",
+    hint: "Raise the limit on the size of files (ulimit -f), then run the command again: what was committed is kept.",
+  },
   { pattern: /No space left|Disk quota|Could not write (all )?bytes|failed to offload/i, reason: "Full" },
   { pattern: /Permission denied|Read-only file system|Not a directory|No such file/, reason: "Unwritable" },
   { pattern: /Out of Memory/i, reason: "Broken", hint: "Give the process more memory, then run the command again." },

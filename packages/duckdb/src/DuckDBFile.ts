@@ -10,7 +10,9 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { fromSystemError, type SinkError, sinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { chmod } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { existsSync, renameSync } from "node:fs";
+import { chmod, rm } from "node:fs/promises";
 import { connect, instanceSettings } from "./DuckDBConnection.ts";
 import { fromDuckDB } from "./DuckDBFailure.ts";
 import { type Access, countOpening, lookAt } from "./DuckDBOpenings.ts";
@@ -35,6 +37,7 @@ export const openDuckDBFile = Effect.fn("openDuckDBFile")(function* (options: {
   const isNew = yield* lookAt(operation, path, access);
   const failed = (cause: unknown) => fromDuckDB(operation, path, cause);
   const settings = { ...instanceSettings, access_mode: access === "read-only" ? "READ_ONLY" : "READ_WRITE" };
+  if (isNew) yield* makeEmpty(operation, path);
   const instance = yield* Effect.acquireRelease(
     Effect.tryPromise({
       // The cache waits, and busily, for an instance that was closed until the last of its results is collected. What only
@@ -50,11 +53,6 @@ export const openDuckDBFile = Effect.fn("openDuckDBFile")(function* (options: {
         countOpening(path, access, -1);
       }),
   );
-  if (isNew)
-    yield* fromNative(
-      () => chmod(path, 0o600),
-      (cause) => fromSystemError(operation, cause),
-    );
   yield* Effect.scoped(
     Effect.gen(function* () {
       const connection = yield* connect(instance, failed);
@@ -66,6 +64,33 @@ export const openDuckDBFile = Effect.fn("openDuckDBFile")(function* (options: {
     }),
   );
   return instance;
+});
+
+/**
+ * Puts an empty database at `path`, whole or not at all: one whose first pages found no room would be in everybody's way. It is
+ * for this user alone.
+ */
+const makeEmpty = Effect.fnUntraced(function* (operation: string, path: string): Effect.fn.Return<void, SinkError> {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  yield* fromNative(
+    async () => {
+      (await DuckDBInstance.create(temporary, { ...instanceSettings })).closeSync();
+    },
+    (cause) => fromDuckDB(operation, path, cause),
+  ).pipe(
+    Effect.andThen(
+      fromNative(
+        async () => {
+          await chmod(temporary, 0o600);
+          // At one go, for another opening in this process may have made it meanwhile.
+          if (!existsSync(path)) renameSync(temporary, path);
+        },
+        (cause) => fromSystemError(operation, cause),
+      ),
+    ),
+    Effect.ensuring(Effect.promise(() => rm(temporary, { force: true }).catch(ignore))),
+    Effect.uninterruptible,
+  );
 });
 
 /**

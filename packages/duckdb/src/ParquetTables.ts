@@ -1,5 +1,5 @@
 /**
- * The Parquet files as tables: one view per table over `parquet/<table>/**\/data.parquet`, with the columns, the order and the
+ * The Parquet files as tables: one view per table over the `data.parquet` of its partitions, with the columns, the order and the
  * types of the DuckDB tables, so that the same queries and the same views stand over either.
  *
  * A revisions file is put in place before the usage file whose capture it belongs to. What is superseded after the capture that
@@ -20,9 +20,15 @@ import { join } from "node:path";
 import { emptyRows } from "./DuckDBVersion.ts";
 import { escapeGlob, quoteName, quoteText } from "./Quote.ts";
 
-/** The files of a table as a glob of DuckDB's. */
+/** The files of a table as a glob of DuckDB's; what lies elsewhere is in nobody's place. */
 const filesOf = (dataDir: string, table: Table): string =>
-  join(escapeGlob(dataDir), "parquet", table.name, "**", "data.parquet");
+  join(
+    escapeGlob(dataDir),
+    "parquet",
+    table.name,
+    ...partitionColumns(table).map(({ name }) => `${name}=*`),
+    "data.parquet",
+  );
 
 /** One row for each table: its name, and whether it has any file. */
 export const countFiles = (dataDir: string): string =>
@@ -65,11 +71,15 @@ const heldCaptures = (dataDir: string, table: Table): string => {
   return `SELECT ${value("workspace_id")} AS workspace_id, CAST(${value("usage_month")} AS DATE) AS usage_month, CAST(${value("captured_at")} AS TIMESTAMP) AS captured_at FROM parquet_kv_metadata(${quoteText(filesOf(dataDir, table))}) WHERE starts_with(decode(key), 'segmeter.') GROUP BY file_name`;
 };
 
-const read = (dataDir: string, table: Table): string =>
-  `read_parquet(${quoteText(filesOf(dataDir, table))}, hive_partitioning = true, hive_types = {${hiveTypes(table)}})`;
-
-// Without its type, an id that looks like a number would be one.
-const hiveTypes = (table: Table): string =>
-  partitionColumns(table)
-    .map(({ name, type }: Column) => `${quoteName(name)}: ${type}`)
-    .join(", ");
+/**
+ * The partition is read from the end of the path: DuckDB's own way takes the first directory of a name, which may lie above the
+ * data directory. A filter on it still leaves out files.
+ */
+const read = (dataDir: string, table: Table): string => {
+  const partition = partitionColumns(table).map(({ name, type }: Column) => {
+    const value = `regexp_extract(filename, ${quoteText(`.*[/\\\\]${name}=([^/\\\\]*)[/\\\\]`)}, 1, 's')`;
+    return `CAST(url_decode(${value}) AS ${type}) AS ${quoteName(name)}`;
+  });
+  const files = `read_parquet(${quoteText(filesOf(dataDir, table))}, hive_partitioning = false, filename = true)`;
+  return `(SELECT *, ${partition.join(", ")} FROM ${files})`;
+};

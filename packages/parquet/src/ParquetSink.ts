@@ -32,11 +32,13 @@ import { inspectFiles } from "./ParquetInspection.ts";
 import { parquetDirectory } from "./ParquetLayout.ts";
 import { heldCaptures, type KnownLedgers, ledgerFile, ledgerOf, readLedger, stageLedger } from "./ParquetLedger.ts";
 import { readCaptured } from "./ParquetReader.ts";
-import { readStanding, stageRevisions, usageFile } from "./ParquetRevisions.ts";
+import { heldCapture, readStanding, stageRevisions, usageFile } from "./ParquetRevisions.ts";
 
 export interface ParquetSinkOptions {
-  /** Made when it is missing, for this user alone. */
+  /** Made when it is missing, for this user alone; unless it is only looked at. */
   readonly dataDir: string;
+  /** `read-only`: to look at what is held; the directory may be one that takes no writes. Default: `read-write`. */
+  readonly access?: "read-write" | "read-only";
   readonly encoder: Encoder;
 }
 
@@ -45,10 +47,11 @@ export interface ParquetSinkOptions {
  * Errors: `Unwritable` when the directory is a file or may not be written to, `Foreign` when `parquet` in it is no directory.
  */
 export const openParquetSink = Effect.fn("openParquetSink")(function* ({
+  access: wanted = "read-write",
   dataDir,
   encoder,
 }: ParquetSinkOptions): Effect.fn.Return<Sink, SinkError> {
-  yield* openDirectory(dataDir);
+  yield* openDirectory(dataDir, wanted === "read-write");
   const oneAtATime = makeLocks();
   const known: KnownLedgers = new Map();
   const made = makeParquetBooks(dataDir, encoder, oneAtATime, known);
@@ -76,7 +79,12 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
         const ledger = yield* stageLedger(dataDir, encoder, ledgerOf(partition), entries, known);
         // Once the data is in place the capture stands, and the ledger is merely behind: no failure of the replace.
         const entered = Effect.ignore(ledger?.commit ?? Effect.void);
-        yield* Effect.uninterruptible(Effect.andThen(revisions.commitWith(data.commit), entered));
+        // So does one whose file is in place and could not be made to last: the disk failed between the two.
+        const isThere = Effect.orElseSucceed(heldCapture(dataDir, partition), () => undefined).pipe(
+          Effect.map((held) => held?.captureId === capture.captureId),
+        );
+        const placed = Effect.tapError(revisions.commitWith(data.commit), () => Effect.when(entered, isThere));
+        yield* Effect.uninterruptible(Effect.andThen(placed, entered));
       });
       yield* inTurn(partition, Effect.scoped(commit));
     });
@@ -109,14 +117,16 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
   };
 });
 
-const openDirectory = Effect.fnUntraced(function* (dataDir: string) {
+const openDirectory = Effect.fnUntraced(function* (dataDir: string, isWritten: boolean) {
   const operation = `open ${dataDir}`;
   const found = yield* statOf(operation, dataDir);
   if (found !== undefined && !found.isDirectory()) {
     return yield* Effect.fail(sinkError(operation, "Unwritable", `${dataDir} is a file, not a directory.`));
   }
-  yield* attempt(operation, () => makeDirectory(dataDir));
-  yield* attempt(operation, () => access(dataDir, constants.W_OK | constants.X_OK));
+  if (isWritten) {
+    yield* attempt(operation, () => makeDirectory(dataDir));
+    yield* attempt(operation, () => access(dataDir, constants.W_OK | constants.X_OK));
+  }
   const parquet = parquetDirectory(dataDir);
   const inside = yield* statOf(operation, parquet);
   if (inside !== undefined && !inside.isDirectory()) {

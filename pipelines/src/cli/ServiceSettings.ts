@@ -3,6 +3,7 @@
  */
 import { Instant, Now, type UsageMonth as Month, UsageMonth } from "@segmeter/domain";
 import { apiUrls, defaults, isToken, type SegmentConfig } from "@segmeter/segment";
+import * as Clock from "effect/Clock";
 import * as Config from "effect/Config";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
@@ -102,7 +103,7 @@ export const clockSettings = Effect.fn("clockSettings")(function* (
   apiUrl: URL,
 ): Effect.fn.Return<Layer.Layer<never>, UsageError> {
   const text = yield* environment("SEGMETER_NOW");
-  if (text === undefined) return Layer.empty;
+  if (text === undefined) return yield* machineClock;
   if (!isLoopback(apiUrl)) {
     return yield* usageError(
       "SEGMETER_NOW is set, and the service is a real one.",
@@ -115,6 +116,16 @@ export const clockSettings = Effect.fn("clockSettings")(function* (
   }
   return Layer.succeed(Now, Effect.succeed(instant.value));
 });
+
+/** The machine's own, where it tells a time that captures can bear. */
+const machineClock = Effect.flatMap(
+  Clock.currentTimeMillis,
+  (millis): Effect.Effect<Layer.Layer<never>, UsageError> => {
+    if (Instant.isWithin(Instant.fromMillis(millis))) return Effect.succeed(Layer.empty);
+    const said = Number.isNaN(new Date(millis).getTime()) ? "no date" : new Date(millis).toISOString();
+    return Effect.fail(usageError(`The machine's clock says ${said}.`, "Set the clock: captures bear its time."));
+  },
+);
 
 /** Reads a month flag. */
 export const monthOf = (flag: string, text: string): Effect.Effect<Month.UsageMonth, UsageError> => {

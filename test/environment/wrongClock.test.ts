@@ -1,0 +1,150 @@
+/**
+ * A clock that jumps: set back or forward between runs and in the middle of one, by hours, over a month's end, before 1970 and
+ * beyond what a timestamp holds. Whatever it says, history stays in order and nothing is lost.
+ */
+import { assert, describe, it } from "@effect/vitest";
+import * as Effect from "effect/Effect";
+import { assertCode, assertNoStack, type Environment, segmeter } from "../../pipelines/test/Command.ts";
+import { readers } from "../../pipelines/test/Held.ts";
+import {
+  assertFails,
+  assertNothingLost,
+  assertWhole,
+  backfill,
+  copyOf,
+  heldIn,
+  heldPlace,
+  type Place,
+  share,
+  spoiledRun,
+} from "./Setting.ts";
+
+const { promise } = Effect;
+const hour = 3_600_000;
+
+/** With the clock of the machine, ahead by so much that it shows that moment. */
+const at = (iso: string): Environment => ({ CLOCK_OFFSET: String(Date.parse(iso) - Date.now()), SEGMETER_NOW: "" });
+
+/** In either sink: a version ends after it began, none has two ends, and what stands began after what gave way to it ended, or then. */
+const assertInOrder = Effect.fnUntraced(function* ({ dataDir }: Pick<Place, "dataDir">) {
+  for (const name of ["DuckDB", "Parquet through hyparquet"] as const) {
+    for (const table of ["source_mtu_daily", "workspace_api_calls_daily"]) {
+      const revisions = yield* promise(() => readers[name](dataDir, `${table}_revisions`));
+      const standing = yield* promise(() => readers[name](dataDir, table));
+      const keyOf = (row: Readonly<Record<string, unknown>>) =>
+        [row["period_start"], row["usage_month"], row["day"], row["source_id"]].join(" ");
+      const observed = new Map(standing.map((row) => [keyOf(row), String(row["observed_at"])]));
+      for (const row of revisions) {
+        assert.isBelow(Date.parse(String(row["observed_at"])), Date.parse(String(row["superseded_at"])));
+        const after = observed.get(keyOf(row));
+        if (after !== undefined) assert.isAtLeast(Date.parse(after), Date.parse(String(row["superseded_at"])));
+      }
+    }
+  }
+});
+
+describe("between two runs", () => {
+  const clocks = [
+    "2024-02-20T03:00:00Z",
+    "2024-02-18T06:00:00Z",
+    "2024-01-31T23:59:59Z",
+    "2023-12-31T23:00:00Z",
+    "2024-03-02T06:00:00Z",
+    "2031-03-01T00:00:00Z",
+    "1970-01-01T00:00:00Z",
+  ];
+  it.live("a clock that was set back, or on, keeps what is held, and its order", () =>
+    Effect.gen(function* () {
+      const held = yield* heldPlace();
+      const { id: workspaceId } = held.simulator.workspaces[0]!;
+      const before = yield* heldIn(held);
+      held.simulator.restate({ workspaceId, month: "2024-02", delta: 7, fromDay: 3 });
+      for (const now of share(clocks, 1, 3)) {
+        const place = yield* copyOf(held);
+        const { dataDir } = place;
+        const env = { ...place.env, SEGMETER_NOW: now };
+        const ended = yield* segmeter(["nightly", "--data-dir", dataDir], { env });
+        assertNoStack(ended.stderr);
+        assert.include([0, 1], ended.code, `${now}: ${ended.stderr}`);
+        assertNothingLost(
+          { ...before, parquet: onlyBooks(before.parquet), duckdb: onlyBooks(before.duckdb) },
+          yield* heldIn(place),
+        );
+        yield* assertInOrder(place);
+        // The clock is right again, and so is everything else.
+        assertCode(yield* segmeter(backfill(dataDir, "--refresh"), { env: place.env }), 0);
+        yield* assertInOrder(place);
+        yield* assertFigures(place);
+      }
+    }),
+  );
+
+  it.live("no capture of a clock that is ahead keeps an open month from being read again", () =>
+    Effect.gen(function* () {
+      const place = yield* heldPlace();
+      const { dataDir, env } = place;
+      assertCode(yield* segmeter(backfill(dataDir), { env: { ...env, SEGMETER_NOW: "2024-03-02T09:00:00Z" } }), 0);
+      assertCode(yield* segmeter(["nightly", "--data-dir", dataDir], { env }), 0);
+      yield* assertInOrder(place);
+      yield* assertWhole(place);
+    }),
+  );
+});
+
+type Tables = Readonly<Record<string, ReadonlyArray<string>>>;
+const onlyBooks = (tables: Tables): Tables =>
+  Object.fromEntries(Object.entries(tables).filter(([table]) => ["captures", "runs"].includes(table)));
+
+const assertFigures = ({ dataDir, simulator }: Place) =>
+  Effect.gen(function* () {
+    const { id } = simulator.workspaces[0]!;
+    const truth = simulator.truth(id, "source-mtu", "2024-02") as ReadonlyArray<unknown>;
+    const rows = yield* promise(() => readers.DuckDB(dataDir, "source_mtu_daily"));
+    assert.lengthOf(
+      rows.filter((row) => row["usage_month"] === "2024-02-01"),
+      truth.length,
+    );
+    assertCode(yield* segmeter(["verify", "--data-dir", dataDir]), 0);
+  });
+
+describe("during a run", () => {
+  const jumps = [2 * hour, -3 * hour, -26 * hour, 40 * 24 * hour, -40 * 24 * hour];
+  it.live("a jump loses nothing, and the next run goes on", () =>
+    Effect.gen(function* () {
+      const held = yield* heldPlace();
+      const before = yield* heldIn(held);
+      for (const jump of share(jumps, 2, 3)) {
+        const place = yield* copyOf(held);
+        const fault = { at: "^rename parquet/workspace_mtu_daily", jump };
+        const ended = yield* spoiledRun(
+          { ...place, env: { ...place.env, SEGMETER_NOW: "" } },
+          fault,
+          ["--to", "2024-03"],
+          at("2024-03-02T06:00:00Z"),
+        );
+        assertNoStack(ended.stderr);
+        assertCode(ended, 0);
+        assertNothingLost(before, yield* heldIn(place));
+        yield* assertInOrder(place);
+        assertCode(yield* segmeter(backfill(place.dataDir), { env: place.env }), 0);
+        yield* assertWhole(place);
+      }
+    }),
+  );
+});
+
+describe("a clock that is far off", () => {
+  it.live.each(["1969-07-20T20:17:00Z", "2263-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])(
+    "%s stores nothing, and says so",
+    (now) =>
+      Effect.gen(function* () {
+        const place = yield* heldPlace();
+        const before = yield* heldIn(place);
+        const ended = yield* spoiledRun({ ...place, env: { ...place.env, SEGMETER_NOW: "" } }, undefined, [], at(now));
+        assertNoStack(ended.stderr);
+        assertCode(ended, 2);
+        assertFails(ended, /clock/);
+        assertNothingLost(before, yield* heldIn(place));
+      }),
+  );
+});
