@@ -53,7 +53,8 @@ export const rejectFiles = (dataDir: string, sweeps: boolean): Layer.Layer<Rejec
     settle: (capture) =>
       attempt("clear rejected rows", async () => {
         const directory = directoryOf(dataDir, capture);
-        const names = (await readdir(directory).catch(absent)) ?? [];
+        const names = await readdir(directory).catch(absent);
+        if (names === undefined) return;
         const old = names.filter((name) => name !== `${capture.captureId}.ndjson`);
         await Promise.all(old.map((name) => rm(join(directory, name), { force: true })));
         if (old.length === names.length) await removeEmpty(directory, rootOf(dataDir));

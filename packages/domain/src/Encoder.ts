@@ -19,6 +19,6 @@ export interface EncodeRequest {
 
 export interface Encoder {
   readonly name: "parquetjs" | "duckdb";
-  /** Memory: the file's columns, about 100 bytes a row. */
+  /** When it succeeds the file is on the disk to stay, and this user's alone. Memory: the file's columns, about 100 bytes a row. */
   readonly encode: (request: EncodeRequest) => Effect.Effect<void, SinkError>;
 }

@@ -86,8 +86,10 @@ const oddPeriods = (month: UsageMonth.UsageMonth, rows: ReadonlyArray<UsageRow>)
   return [...odd];
 };
 
-const outsideMonth = (month: UsageMonth.UsageMonth, rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> =>
-  rows.flatMap((row) => (isMtu(row) || UsageMonth.of(Instant.startOfDay(row.day)) === month ? [] : [where(row)]));
+const outsideMonth = (month: UsageMonth.UsageMonth, rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> => {
+  const [first, end] = [Instant.dayOf(UsageMonth.start(month)), Instant.dayOf(UsageMonth.end(month))];
+  return rows.flatMap((row) => (isMtu(row) || (row.day >= first && row.day < end) ? [] : [where(row)]));
+};
 
 const isOfPeriod = (row: UsageRow, other: UsageRow): boolean =>
   isMtu(row) ? isMtu(other) && row.period_start === other.period_start : !isMtu(other);

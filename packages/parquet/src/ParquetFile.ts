@@ -35,7 +35,6 @@ export const stageFile = Effect.fn("ParquetFile.stageFile")(function* (
   const rows = yield* attempt(operation, async () => columnsOf(request.table, request.rows));
   const staged = { ...request, rows, path: temporary };
   yield* encoder.encode(staged);
-  yield* attempt(operation, () => makeDurable(temporary));
   yield* checkFile(staged);
   return {
     commit: Effect.uninterruptible(
@@ -57,12 +56,6 @@ export const makeDirectory = async (directory: string): Promise<void> => {
   if (first === undefined) return;
   // A new directory lasts once the one that lists it is on disk.
   for (let made = directory; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
-};
-
-const makeDurable = async (path: string): Promise<void> => {
-  await using handle = await open(path, "r+");
-  await handle.chmod(0o600);
-  await handle.sync();
 };
 
 /** Makes what was renamed or removed in the directory last. */

@@ -68,6 +68,7 @@ const writeFile = Effect.fnUntraced(function* (operation: string, file: FileHand
   yield* attempt(operation, async () => {
     envelope.writeFooter({ ...metadata });
     await flush();
+    await file.sync();
   });
 });
 

@@ -9,7 +9,6 @@ import {
   bookTables,
   Capture,
   type CaptureRow,
-  datasetOf,
   type Encoder,
   type Partition,
   type Row,
@@ -17,6 +16,7 @@ import {
   sinkError,
   type Table,
   UsageMonth,
+  usageTableOf,
   usageTables,
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
@@ -54,7 +54,7 @@ const heldOfMonth = Effect.fnUntraced(function* (dataDir: string, { month, stric
   const footers = yield* Effect.forEach(tables, (usage) =>
     Effect.flatMap(fileOf(dataDir, usage, workspaceId, month), (path) => {
       const footer = orMissing(readCapture(usage, { path, workspaceId, month }), undefined);
-      return usage === strictly ? footer : orUnreadable(footer, undefined);
+      return strictly?.has(usage) ? footer : orUnreadable(footer, undefined);
     }),
   );
   return footers.flatMap((footer) => (footer === undefined ? [] : [footer.capture]));
@@ -70,8 +70,8 @@ export const readLedger = Effect.fn("ParquetLedger.readLedger")(function* (dataD
 export interface MonthOfLedger {
   readonly workspaceId: string;
   readonly month: UsageMonth.UsageMonth;
-  /** The usage table whose file of the month has to be readable. */
-  readonly strictly?: Table;
+  /** The usage tables whose files of the month have to be readable. */
+  readonly strictly?: ReadonlySet<Table>;
 }
 
 /**
@@ -123,7 +123,7 @@ export const stageLedger = Effect.fn("ParquetLedger.stageLedger")(function* (
 /** What a capture of a partition has to be able to read before its ledger is written. */
 export const ledgerOf = (partition: Partition.Partition): MonthOfLedger => ({
   ...partition,
-  strictly: usageTables[datasetOf(partition.dataset).table],
+  strictly: new Set([usageTableOf(partition)]),
 });
 
 /** Where the captures of a month are recorded. */

@@ -24,13 +24,14 @@ import {
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { attempt, during, orMissing } from "./Attempt.ts";
+import { makeLedgerQueue } from "./LedgerQueue.ts";
 import { makeLocks } from "./Locks.ts";
 import { makeParquetBooks } from "./ParquetBooks.ts";
 import { makeDirectory, stageFile } from "./ParquetFile.ts";
 import { captureMetadata, markMetadata } from "./ParquetFooter.ts";
 import { inspectFiles } from "./ParquetInspection.ts";
 import { parquetDirectory } from "./ParquetLayout.ts";
-import { heldCaptures, type KnownLedgers, ledgerFile, ledgerOf, readLedger, stageLedger } from "./ParquetLedger.ts";
+import { heldCaptures, type KnownLedgers, ledgerFile, ledgerOf, readLedger } from "./ParquetLedger.ts";
 import { readCaptured } from "./ParquetReader.ts";
 import { heldCapture, readStanding, stageRevisions, usageFile } from "./ParquetRevisions.ts";
 
@@ -57,6 +58,8 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
   const made = makeParquetBooks(dataDir, encoder, oneAtATime, known);
   const { addBooks, books, enter, saveNames, saveRun, workspaceIds } = made;
 
+  const commit = makeLedgerQueue(dataDir, encoder, oneAtATime, known);
+
   /** One at a time for each month of a workspace: they share a ledger file. */
   const inTurn = <A>(partition: Partition.Partition, effect: Effect.Effect<A, SinkError>) =>
     Effect.flatMap(ledgerFile(dataDir, partition), ({ path }) => oneAtATime(path, effect));
@@ -74,19 +77,12 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
       const revisions = yield* stageRevisions(dataDir, encoder, capture, superseded);
       const metadata = { ...footer, ...markMetadata(revisions.mark) };
       const data = yield* stageFile(encoder, { table, rows, metadata, path: file.path });
-      const commit = Effect.gen(function* () {
-        const entries = [...superseded.captures, capture];
-        const ledger = yield* stageLedger(dataDir, encoder, ledgerOf(partition), entries, known);
-        // Once the data is in place the capture stands, and the ledger is merely behind: no failure of the replace.
-        const entered = Effect.ignore(ledger?.commit ?? Effect.void);
-        // So does one whose file is in place and could not be made to last: the disk failed between the two.
-        const isThere = Effect.orElseSucceed(heldCapture(dataDir, partition), () => undefined).pipe(
-          Effect.map((held) => held?.captureId === capture.captureId),
-        );
-        const placed = Effect.tapError(revisions.commitWith(data.commit), () => Effect.when(entered, isThere));
-        yield* Effect.uninterruptible(Effect.andThen(placed, entered));
-      });
-      yield* inTurn(partition, Effect.scoped(commit));
+      const isThere = Effect.orElseSucceed(heldCapture(dataDir, partition), () => undefined).pipe(
+        Effect.map((held) => held?.captureId === capture.captureId),
+      );
+      const entries = [...superseded.captures, capture];
+      const place = revisions.commitWith(data.commit);
+      yield* commit({ of: ledgerOf(partition), entries, place, isThere });
     });
     // By the partition first, so that those of one month are written side by side.
     yield* oneAtATime(file.path, Effect.scoped(staged));
