@@ -49,7 +49,7 @@ describe("a call that fails", () => {
         const held = yield* heldPlace();
         const before = yield* heldIn(held);
         yield* Effect.forEach(
-          share(faults, 0, 3, 5, 7, 10),
+          share(faults, 3, 7, 10),
           Effect.fnUntraced(function* ({ flags = [], says, ...fault }) {
             const place = yield* copyOf(held);
             const ended = yield* spoiledRun(place, fault, flags);
