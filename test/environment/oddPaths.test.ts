@@ -89,7 +89,7 @@ describe("a path", () => {
       const file = join(yield* temporaryDirectory, "out.parquet");
       yield* promise(() => writeFile(file, ended.bytes));
       const rows = yield* promise(() => ask(`SELECT count(*) AS n, any_value(workspace_id) AS w FROM '${file}'`));
-      assert.deepStrictEqual(rows, [{ n: 61n, w: simulator.workspaces[0]!.id }]);
+      assert.deepStrictEqual(rows, [{ n: 62n, w: simulator.workspaces[0]!.id }]);
     }),
   );
 
