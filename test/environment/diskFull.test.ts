@@ -26,6 +26,9 @@ const { promise } = Effect;
 const encoders = [[], ["--parquet-encoder", "duckdb"]] as const;
 const room = /Free some space, then run the command again: what was committed is kept\.$/;
 
+/** A run's end may be in the one sink and not in the other, until the next run levels them. */
+const unended = ["parquet runs", "duckdb runs"];
+
 /** A disk of so many KiB that is gone when the scope closes. */
 const smallDisk = (kib: number): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
@@ -82,7 +85,7 @@ describe.skipIf(!canMount)("a disk that is really full", () => {
       makeLarge(disk);
       const held = yield* heldIn({ dataDir });
       yield* assertMended({ ...place, dataDir }, flags);
-      assertNothingLost(held, yield* heldIn({ dataDir }), []);
+      assertNothingLost(held, yield* heldIn({ dataDir }), unended);
     }),
   );
 
@@ -123,7 +126,7 @@ describe("files that may not grow", () => {
         assertSays(ended, /too large.*\(ulimit -f\)/i);
         const held = yield* heldIn(place);
         yield* assertMended(place, flags);
-        assertNothingLost(held, yield* heldIn(place));
+        assertNothingLost(held, yield* heldIn(place), unended);
       }),
   );
 });
