@@ -20,14 +20,14 @@ import {
 import { assertTruth, type Contents, contentsOf, expectedFiles, filesBelow } from "../../pipelines/test/Held.ts";
 
 /** Whether the long versions run: every place, not some of them. */
-export const isLong = process.env["ENVIRONMENT_LONG"] !== undefined;
+const isLong = process.env["ENVIRONMENT_LONG"] !== undefined;
 
 /** Some of the list in the suite, all of it in the long version. */
 export const share = <A>(list: ReadonlyArray<A>, ...positions: ReadonlyArray<number>): ReadonlyArray<A> =>
   isLong ? list : positions.map((position) => list[position]!);
 
-export const firstNight = "2024-02-20T06:00:00Z";
-export const secondNight = "2024-03-02T06:00:00Z";
+const firstNight = "2024-02-20T06:00:00Z";
+const secondNight = "2024-03-02T06:00:00Z";
 export const months = ["2024-01", "2024-02", "2024-03"];
 
 export interface Place {

@@ -138,7 +138,7 @@ describe("a part that this user may not enter", () => {
       const held = yield* heldPlace();
       const before = yield* heldIn(held);
       yield* Effect.forEach(
-        share(parts, 2, 4, 5),
+        share(parts, 2, 4),
         Effect.fnUntraced(function* ({ mode, part }) {
           const place = yield* copyOf(held);
           const path = join(place.dataDir, part.replace("/W", `/workspace_id=${place.simulator.workspaces[0]!.id}`));

@@ -26,6 +26,9 @@ const { promise } = Effect;
 const encoders = [[], ["--parquet-encoder", "duckdb"]] as const;
 const room = /Free some space, then run the command again: what was committed is kept\.$/;
 
+/** A run's end may be in the one sink and not in the other, until the next run levels them. */
+const unended = ["parquet runs", "duckdb runs"];
+
 /** A disk of so many KiB that is gone when the scope closes. */
 const smallDisk = (kib: number): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
@@ -82,14 +85,13 @@ describe.skipIf(!canMount)("a disk that is really full", () => {
       makeLarge(disk);
       const held = yield* heldIn({ dataDir });
       yield* assertMended({ ...place, dataDir }, flags);
-      assertNothingLost(held, yield* heldIn({ dataDir }), []);
+      assertNothingLost(held, yield* heldIn({ dataDir }), unended);
     }),
   );
 
   const headrooms = [0, 4, 8, 16, 24, 32, 48];
   const later = share(
     headrooms.flatMap((kib) => encoders.map((flags) => ({ kib, flags }))),
-    0,
     5,
   );
   it.live.each(later)("with $kib KiB left, at the second night $flags", ({ flags, kib }) =>
@@ -113,16 +115,18 @@ describe.skipIf(!canMount)("a disk that is really full", () => {
 /** The limit meets DuckDB's own writes as it does Node's. */
 describe("files that may not grow", () => {
   const limits = [0, 1, 4, 12, 36, 60].flatMap((kib) => encoders.map((flags) => ({ kib, flags })));
-  it.live.each(share(limits, 3, 10))("beyond $kib KiB, at the first run $flags", ({ flags, kib }) =>
-    Effect.gen(function* () {
-      const place = yield* emptyPlace;
-      const limited = `ulimit -f ${kib}; segmeter ${backfill('"$DATA"', ...flags).join(" ")}`;
-      const ended = yield* shell(limited, { env: { ...place.env, DATA: place.dataDir } });
-      assertCode(ended, 1);
-      assertSays(ended, /too large.*\(ulimit -f\)/i);
-      const held = yield* heldIn(place);
-      yield* assertMended(place, flags);
-      assertNothingLost(held, yield* heldIn(place));
-    }),
+  it.live.each(share(limits, ...(canMount ? [10] : [3, 10])))(
+    "beyond $kib KiB, at the first run $flags",
+    ({ flags, kib }) =>
+      Effect.gen(function* () {
+        const place = yield* emptyPlace;
+        const limited = `ulimit -f ${kib}; segmeter ${backfill('"$DATA"', ...flags).join(" ")}`;
+        const ended = yield* shell(limited, { env: { ...place.env, DATA: place.dataDir } });
+        assertCode(ended, 1);
+        assertSays(ended, /too large.*\(ulimit -f\)/i);
+        const held = yield* heldIn(place);
+        yield* assertMended(place, flags);
+        assertNothingLost(held, yield* heldIn(place), unended);
+      }),
   );
 });

@@ -10,6 +10,7 @@ import {
   assertMended,
   assertNothingLost,
   copyOf,
+  emptyPlace,
   type Fault,
   heldIn,
   heldPlace,
@@ -19,6 +20,8 @@ import {
 
 interface Spoiling extends Fault {
   readonly flags?: ReadonlyArray<string>;
+  /** At a first run: only a month that is settled then is not captured again by the next. */
+  readonly isFirst?: boolean;
 }
 
 const space = /Free some space, then run the command again/;
@@ -33,7 +36,7 @@ const faults: ReadonlyArray<Spoiling & { readonly says: RegExp }> = [
   { at: "^sync parquet/.*tmp$", nth: 2, fail: "ENOSPC", says: space, flags: ["--parquet-encoder", "duckdb"] },
   { at: "^sync parquet/.*usage.*tmp$", ever: true, fail: "EIO", says: again, flags: ["--parquet-encoder", "duckdb"] },
   // The file is in its place then, and nobody can say that it lasts.
-  { at: "^sync parquet/source_mtu_daily/.*-01$", nth: 2, fail: "EIO", says: again },
+  { at: "^sync parquet/source_mtu_daily/.*2024-01-01$", fail: "EIO", says: again, isFirst: true },
   { at: "^rename parquet/workspace_mtu_daily", fail: "EIO", says: again },
   { at: "^rename parquet/captures", ever: true, fail: "EIO", says: again },
   { at: "^rename parquet/runs", nth: 2, fail: "EIO", says: again },
@@ -49,13 +52,13 @@ describe("a call that fails", () => {
         const held = yield* heldPlace();
         const before = yield* heldIn(held);
         yield* Effect.forEach(
-          share(faults, 0, 3, 5, 7, 10),
-          Effect.fnUntraced(function* ({ flags = [], says, ...fault }) {
-            const place = yield* copyOf(held);
+          share(faults, 3, 7, 10),
+          Effect.fnUntraced(function* ({ flags = [], isFirst = false, says, ...fault }) {
+            const place = isFirst ? yield* emptyPlace : yield* copyOf(held);
             const ended = yield* spoiledRun(place, fault, flags);
             assertCode(ended, 1);
             assertFails(ended, says);
-            assertNothingLost(before, yield* heldIn(place));
+            if (!isFirst) assertNothingLost(before, yield* heldIn(place));
             yield* assertMended(place, flags);
           }),
           { concurrency: 2 },

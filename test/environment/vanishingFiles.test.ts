@@ -72,7 +72,7 @@ describe("between two runs", () => {
       const held = yield* heldPlace();
       const before = yield* heldIn(held);
       yield* Effect.forEach(
-        share(parts, 1, 4),
+        share(parts, 1),
         Effect.fnUntraced(function* (part) {
           const place = yield* copyOf(held);
           yield* promise(() => rm(join(place.dataDir, named(place, part)), { recursive: true }));
@@ -105,7 +105,7 @@ describe("during a run", () => {
       const held = yield* heldPlace();
       const before = yield* heldIn(held);
       yield* Effect.forEach(
-        share(faults, 3, 6),
+        share(faults, 6),
         Effect.fnUntraced(function* ({ remove = "", ...fault }) {
           const place = yield* copyOf(held);
           const ended = yield* spoiledRun(place, { ...fault, remove: named(place, remove) });

@@ -4,14 +4,21 @@
  */
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
-import { assertCode, assertNoStack, type Environment, segmeter } from "../../pipelines/test/Command.ts";
+import { existsSync } from "node:fs";
+import {
+  assertCode,
+  assertNoStack,
+  assertOneSentence,
+  type Environment,
+  segmeter,
+} from "../../pipelines/test/Command.ts";
 import { readers } from "../../pipelines/test/Held.ts";
 import {
-  assertFails,
   assertNothingLost,
   assertWhole,
   backfill,
   copyOf,
+  emptyPlace,
   heldIn,
   heldPlace,
   type Place,
@@ -35,9 +42,10 @@ const assertInOrder = Effect.fnUntraced(function* ({ dataDir }: Pick<Place, "dat
         [row["period_start"], row["usage_month"], row["day"], row["source_id"]].join(" ");
       const observed = new Map(standing.map((row) => [keyOf(row), String(row["observed_at"])]));
       for (const row of revisions) {
-        assert.isBelow(Date.parse(String(row["observed_at"])), Date.parse(String(row["superseded_at"])));
+        // By their text: a clock that stands still, or goes back, moves on by a microsecond.
+        assert.isTrue(String(row["observed_at"]) < String(row["superseded_at"]), keyOf(row));
         const after = observed.get(keyOf(row));
-        if (after !== undefined) assert.isAtLeast(Date.parse(after), Date.parse(String(row["superseded_at"])));
+        if (after !== undefined) assert.isTrue(after >= String(row["superseded_at"]), keyOf(row));
       }
     }
   }
@@ -59,7 +67,7 @@ describe("between two runs", () => {
       const { id: workspaceId } = held.simulator.workspaces[0]!;
       const before = yield* heldIn(held);
       held.simulator.restate({ workspaceId, month: "2024-02", delta: 7, fromDay: 3 });
-      for (const now of share(clocks, 1, 3)) {
+      for (const now of share(clocks, 2)) {
         const place = yield* copyOf(held);
         const { dataDir } = place;
         const env = { ...place.env, SEGMETER_NOW: now };
@@ -79,7 +87,7 @@ describe("between two runs", () => {
     }),
   );
 
-  it.live("no capture of a clock that is ahead keeps an open month from being read again", () =>
+  it.live("a clock that was three hours ahead leaves open months open, and their order right", () =>
     Effect.gen(function* () {
       const place = yield* heldPlace();
       const { dataDir, env } = place;
@@ -113,7 +121,7 @@ describe("during a run", () => {
     Effect.gen(function* () {
       const held = yield* heldPlace();
       const before = yield* heldIn(held);
-      for (const jump of share(jumps, 2, 3)) {
+      for (const jump of share(jumps, 2)) {
         const place = yield* copyOf(held);
         const fault = { at: "^rename parquet/workspace_mtu_daily", jump };
         const ended = yield* spoiledRun(
@@ -134,17 +142,18 @@ describe("during a run", () => {
 });
 
 describe("a clock that is far off", () => {
-  it.live.each(["1969-07-20T20:17:00Z", "2263-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])(
-    "%s stores nothing, and says so",
-    (now) =>
-      Effect.gen(function* () {
-        const place = yield* heldPlace();
-        const before = yield* heldIn(place);
-        const ended = yield* spoiledRun({ ...place, env: { ...place.env, SEGMETER_NOW: "" } }, undefined, [], at(now));
-        assertNoStack(ended.stderr);
+  it.live("is told of; nothing is stored or asked for", () =>
+    Effect.gen(function* () {
+      const place = yield* emptyPlace;
+      for (const now of share(["1969-07-20T20:17:00Z", "2263-01-01T00:00:00Z", "9999-12-31T23:59:59Z"], 0, 1)) {
+        const env = { ...place.env, SEGMETER_NOW: "" };
+        const ended = yield* spoiledRun({ ...place, env }, undefined, [], at(now));
         assertCode(ended, 2);
-        assertFails(ended, /clock/);
-        assertNothingLost(before, yield* heldIn(place));
-      }),
+        assertOneSentence(ended);
+        assert.match(ended.stderr, new RegExp(`clock says ${now.slice(0, 10)}.*Set the clock`));
+      }
+      assert.deepStrictEqual(place.simulator.requests, []);
+      assert.isFalse(existsSync(place.dataDir));
+    }),
   );
 });
