@@ -1,0 +1,55 @@
+/**
+ * The matrix of faults that strike while figures are walked: every fault of the simulator, on the first, a middle and the last page.
+ */
+import { assert, describe, it } from "@effect/vitest";
+import { datasetNames } from "@segmeter/domain";
+import type { SegmentConfig } from "@segmeter/segment";
+import { faultKinds } from "@segmeter/simulator";
+import * as Effect from "effect/Effect";
+import { campaign, type Cell } from "./Campaign.ts";
+import { strikes, usageStages } from "./Expectation.ts";
+import { months, type Place, sinkChoices } from "./Setting.ts";
+import { type Chosen, sharedRuns, variants } from "./Share.ts";
+import type { Variant } from "./Variants.ts";
+
+const fits = ({ only }: Variant, { dataset }: Place): boolean =>
+  only === undefined || (only === "mtu" ? dataset.endsWith("mtu") : dataset.startsWith("source"));
+
+/** Each in a partition of its own, datasets in turn; and some partitions that nothing strikes. */
+const apart = (chosen: ReadonlyArray<Chosen>) => {
+  const places = months.flatMap((month) => datasetNames.map((dataset): Place => ({ dataset, month })));
+  const cells = chosen.map((one): Cell => {
+    const at = places.findIndex((place) => fits(one.variant, place));
+    return { ...one, place: places.splice(at, 1)[0]! };
+  });
+  return { cells, innocent: places.slice(0, 3) };
+};
+
+const groups: Readonly<Record<string, readonly [Variant["needs"], Partial<SegmentConfig>]>> = {
+  "is survived, or fails its own partition by name": [undefined, {}],
+  "is, if it takes time": ["time", { timeoutMs: 400 }],
+  "is, if it is of the rate limit": ["limit", {}],
+};
+
+for (const [choice, sinks] of sinkChoices.entries()) {
+  describe(`into ${sinks.join(" and ")}, a fault on a page of figures`, () => {
+    for (const [what, [needs, client]] of Object.entries(groups)) {
+      it.live(what, () =>
+        Effect.gen(function* () {
+          const chosen = variants.filter((variant) => variant.nature !== "refusal" && variant.needs === needs);
+          const { cells, innocent } = apart(sharedRuns(choice, chosen, usageStages));
+          assert.isNotEmpty(cells);
+          assert.deepStrictEqual(yield* campaign(sinks, cells, innocent, client), []);
+        }),
+      );
+    }
+  });
+}
+
+it("every fault that the simulator knows is in the matrix, and strikes on some page", () => {
+  const tried = variants.filter((variant) => usageStages.some((stage) => strikes(variant, stage)));
+  assert.sameMembers(
+    [...new Set(tried.map(({ rule }) => rule.kind))],
+    faultKinds.map(({ kind }) => kind),
+  );
+});
