@@ -16,6 +16,9 @@ export interface Chosen {
 export const cases = Number(process.env["FAULTS_CASES"] ?? 2);
 const isLong = cases >= 100;
 
+/** Milliseconds for a test of the long version; each run within it has a bound of its own. */
+export const longest = 7_200_000;
+
 /** Where redirects lead: to nobody. */
 const nowhere = "http://127.0.0.1:9";
 

@@ -84,7 +84,7 @@ const faults: ReadonlyArray<readonly [FaultRule | undefined, RegExp | undefined]
 ];
 
 describe.concurrent("the command, against a service that fails", () => {
-  for (const flags of [[], ["--json"]]) {
+  for (const flags of [["--json"]]) {
     it.live(`ends as the model says${flags.map((flag) => `, ${flag}`).join("")}`, () =>
       Effect.gen(function* () {
         const simulator = yield* newService;

@@ -14,7 +14,7 @@ import { received, secretsBelow, strayed } from "./Canaries.ts";
 import { unfit } from "./Campaign.ts";
 import { difference, holdings, keyOf, leftovers, truthAt } from "./Holding.ts";
 import { months, type Place, restate, run, service, sinkChoices, verified } from "./Setting.ts";
-import { cases } from "./Share.ts";
+import { cases, longest } from "./Share.ts";
 import { type Variant, variantsFor } from "./Variants.ts";
 
 const seed = Number(process.env["FAULTS_SEED"] ?? (cases >= 100 ? Date.now() % 1_000_000 : 1));
@@ -115,5 +115,5 @@ it(
       // A case takes seconds; the seed and the path bring it back.
       { seed, numRuns: cases, endOnFailure: true },
     ),
-  7_200_000,
+  longest,
 );

@@ -6,28 +6,34 @@ import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import { listingStages } from "./Expectation.ts";
 import { sinkChoices } from "./Setting.ts";
-import { ownRuns, variants } from "./Share.ts";
+import { longest, ownRuns, variants } from "./Share.ts";
 import { trials } from "./Trial.ts";
 
 for (const [choice, sinks] of sinkChoices.entries()) {
   describe(`into ${sinks.join(" and ")}, a fault`, () => {
-    it.live("that refuses the token ends the run, and what was committed stays", () =>
-      Effect.gen(function* () {
-        const refusals = variants.filter(({ nature }) => nature === "refusal");
-        const stages = ["first page", "last page of the sources", "last page", "workspace", "middle page"] as const;
-        const chosen = ownRuns(choice, [...refusals, ...refusals], stages);
-        assert.isNotEmpty(chosen);
-        assert.deepStrictEqual(yield* trials(sinks, chosen), []);
-      }),
+    it.live(
+      "that refuses the token ends the run, and what was committed stays",
+      () =>
+        Effect.gen(function* () {
+          const refusals = variants.filter(({ nature }) => nature === "refusal");
+          const stages = ["first page", "last page of the sources", "last page", "workspace", "middle page"] as const;
+          const chosen = ownRuns(choice, [...refusals, ...refusals], stages);
+          assert.isNotEmpty(chosen);
+          assert.deepStrictEqual(yield* trials(sinks, chosen), []);
+        }),
+      longest,
     );
 
-    it.live("of the workspace ends the run, and one of the sources costs their names at most", () =>
-      Effect.gen(function* () {
-        const others = variants.filter(({ nature }) => nature !== "refusal");
-        const chosen = ownRuns(choice, others, [...listingStages, "workspace"]);
-        assert.isNotEmpty(chosen);
-        assert.deepStrictEqual(yield* trials(sinks, chosen), []);
-      }),
+    it.live(
+      "of the workspace ends the run, and one of the sources costs their names at most",
+      () =>
+        Effect.gen(function* () {
+          const others = variants.filter(({ nature }) => nature !== "refusal");
+          const chosen = ownRuns(choice, others, [...listingStages, "workspace"]);
+          assert.isNotEmpty(chosen);
+          assert.deepStrictEqual(yield* trials(sinks, chosen), []);
+        }),
+      longest,
     );
   });
 }
