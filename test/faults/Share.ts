@@ -14,7 +14,7 @@ export interface Chosen {
 
 /** Cases that are drawn at random; a number of three digits is the long version of everything. */
 export const cases = Number(process.env["FAULTS_CASES"] ?? 2);
-const isLong = cases >= 100;
+export const isLong = cases >= 100;
 
 /** Milliseconds for a test of the long version; each run within it has a bound of its own. */
 export const longest = 7_200_000;
