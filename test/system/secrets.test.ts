@@ -2,13 +2,14 @@
  * Secrets: the token, and what the service tells of sources that is secret, is nowhere that anything is kept or shown.
  *
  * The token here and every made-up write key and setting hold one word, which is looked for in all that a run says, in every byte
- * that it leaves behind, and in what those bytes are once they are decompressed.
+ * that it leaves behind, and in what those bytes are once they are decompressed. What the faults of a service make of it is in
+ * `test/faults`.
  */
 import { assert, describe, it } from "@effect/vitest";
-import { canary, type FaultRule, type Simulator, startSimulator } from "@segmeter/simulator";
+import { type FaultRule, type Simulator, startSimulator } from "@segmeter/simulator";
 import * as Effect from "effect/Effect";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   assertCode,
@@ -19,10 +20,10 @@ import {
   temporaryDirectory,
   until,
 } from "../../pipelines/test/Command.ts";
-import { ask, databaseOf, filesBelow, readers } from "../../pipelines/test/Held.ts";
+import { filesBelow } from "../../pipelines/test/Held.ts";
+import { decompressed, secretIn, secretsBelow, token } from "../faults/Canaries.ts";
 
 const now = "2024-07-20T06:00:00Z";
-const token = `${canary}-token-7Qx9vTz2LmWc4RkY`;
 
 const service = Effect.suspend(() =>
   startSimulator({ now, latencyMs: 5, workspaces: [{ sources: 3, from: "2024-01", token }] }),
@@ -33,49 +34,17 @@ const environment = ({ url }: Simulator) => ({ SEGMENT_API_URL: url, SEGMENT_TOK
 const backfill = (dataDir: string, ...flags: ReadonlyArray<string>): ReadonlyArray<string> =>
   ["backfill", "--from", "2024-01", "--to", "2024-04", "--data-dir", dataDir].concat(flags);
 
-/** Whether a text or some bytes hold the word, or the token as a header would encode it. */
-const holds = (content: string | Buffer): boolean =>
-  [canary, Buffer.from(token).toString("base64").slice(0, 20)].some((word) => content.includes(word));
+const holds = (content: string | Buffer): boolean => secretIn(content) !== undefined;
 
 const assertSilent = (ended: Ended): void => {
   assert.isFalse(holds(ended.stdout), `stdout: ${ended.stdout}`);
   assert.isFalse(holds(ended.stderr), `stderr: ${ended.stderr}`);
 };
 
-const text = (rows: unknown): string =>
-  JSON.stringify(rows, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
-
-/** Everything in a data directory as text, decompressed: the rows of every table, and every Parquet footer. */
-const decompressed = async (dataDir: string): Promise<string> => {
-  const found: Array<string> = [];
-  if (existsSync(databaseOf(dataDir))) {
-    const tables = await ask(
-      `SELECT format('"{}"."{}"', schema_name, table_name) AS name FROM duckdb_tables()`,
-      databaseOf(dataDir),
-    );
-    for (const { name } of tables) found.push(text(await ask(`FROM ${String(name)}`, databaseOf(dataDir))));
-    found.push(text(await ask("SELECT sql FROM duckdb_views() WHERE NOT internal", databaseOf(dataDir))));
-  }
-  const files = (await filesBelow(dataDir)).filter((name) => name.endsWith(".parquet"));
-  for (const table of new Set(files.map((name) => name.split("/")[1]!))) {
-    const glob = `'${dataDir}/parquet/${table}/**/*.parquet'`;
-    found.push(text(await readers["Parquet through hyparquet"](dataDir, table)));
-    const footers = `SELECT decode(key) AS key, decode(value) AS value FROM parquet_kv_metadata(${glob})`;
-    found.push(text(await ask(footers)));
-  }
-  return found.join("\n");
-};
-
-/** No byte of any file, and nothing in it, holds the word. Returns what was read. */
+/** No byte of any file, and nothing in it, holds a secret. Returns what was read. */
 const assertKeptNowhere = async (dataDir: string): Promise<string> => {
-  const files = await filesBelow(dataDir);
-  for (const name of files) {
-    assert.isFalse(holds(name), name);
-    assert.isFalse(holds(await readFile(join(dataDir, name))), name);
-  }
-  const content = await decompressed(dataDir);
-  assert.isFalse(holds(content), content.match(new RegExp(`.{80}${canary}.{80}`))?.[0]);
-  return content;
+  assert.deepStrictEqual(await secretsBelow(dataDir), []);
+  return decompressed(dataDir);
 };
 
 /** The command lines of all processes of this machine that can be seen. */
@@ -103,7 +72,12 @@ const faults = ({ url }: Simulator): ReadonlyArray<FaultRule> => [
     month: "2024-02",
   },
   { kind: "status", status: 403, message: `${token} may not do this`, path: "/usage/mtu/daily", month: "2024-03" },
-  { kind: "redirect", to: `${url}/?access_token=${token}`, path: "/usage/api-calls/daily", month: "2024-03" },
+  {
+    kind: "redirect",
+    to: `${url}/?access_token=${encodeURIComponent(token)}`,
+    path: "/usage/api-calls/daily",
+    month: "2024-03",
+  },
   { kind: "status", status: 404, message: `${token}`, path: "/usage/mtu/sources/daily", month: "2024-03" },
   { kind: "bad-row", path: "/usage/mtu/daily", month: "2024-04" },
   { kind: "unknown-field", path: "/usage/api-calls/daily", month: "2024-04" },

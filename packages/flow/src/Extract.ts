@@ -6,13 +6,14 @@ import { SegmentClient, type SegmentError, type UsagePage } from "@segmeter/segm
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
+import { makeAdvance } from "./Advance.ts";
 import { tell } from "./Event.ts";
 import { type FlowError, flowError } from "./FlowError.ts";
 
 /**
  * Shape: every page from the first to the one without `next`, each once. Lazy: the next page is asked for when the one before is
- * consumed. Memory: a page. Errors: the client's; `RepeatedCursor` for a cursor seen before in this walk; `Vanished` for a 404
- * after the first page. A 404 on the first page stays the client's, for it means that there is no such month.
+ * consumed. Memory: a page. Errors: the client's; `RepeatedCursor` for a cursor seen before in this walk; `EndlessWalk` for pages
+ * that come back to the same row; `Vanished` for a 404 after the first page. A 404 on the first page stays the client's, for it means that there is no such month.
  */
 export const extract = (
   partition: Partition.Partition,
@@ -21,6 +22,7 @@ export const extract = (
     Effect.map(SegmentClient, (client) => {
       const operation = `capture ${partition.dataset} ${partition.month}`;
       const seen = new Set<string>();
+      const advances = makeAdvance();
       return Stream.paginate<string | undefined, UsagePage, SegmentError | FlowError, never>(
         undefined,
         Effect.fnUntraced(function* (cursor: string | undefined) {
@@ -37,6 +39,13 @@ export const extract = (
               operation,
               "RepeatedCursor",
               "The service gave the same cursor twice, so its pages have no end.",
+            );
+          }
+          if (!advances(page.rows)) {
+            return yield* flowError(
+              operation,
+              "EndlessWalk",
+              "The service gives the same rows again and again, so its pages have no end.",
             );
           }
           seen.add(page.next);

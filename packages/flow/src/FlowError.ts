@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema";
 
 /**
  * - `RepeatedCursor`: the service gave a cursor twice in one walk
+ * - `EndlessWalk`: the pages begin with the same row again and again, under ever new cursors
  * - `ConflictingRows`: one timestamp of a key with two different values
  * - `TotalMismatch`: rows ≠ `totalEntries`, walk after walk
  * - `ShortPage`: a page before the last was cut short
@@ -14,6 +15,7 @@ import * as Schema from "effect/Schema";
  */
 export const GateReason = Schema.Literals([
   "RepeatedCursor",
+  "EndlessWalk",
   "ConflictingRows",
   "TotalMismatch",
   "ShortPage",
@@ -41,6 +43,7 @@ const again = "Run the command again; nothing was stored for this partition.";
 
 const hints: { readonly [Reason in GateReason]: string } = {
   RepeatedCursor: again,
+  EndlessWalk: again,
   ConflictingRows: `The service contradicts itself. ${again}`,
   TotalMismatch: `${again} If it stays, the service may be wrong about itself: --gates warn records it and goes on.`,
   ShortPage: again,

@@ -77,6 +77,29 @@ describe("extract", () => {
     );
   }
 
+  const circles = {
+    "the same row": [{ rows: [wireMtu(3), wireMtu(4)] }],
+    nothing: [{ rows: [] }],
+    "a few rows in turn": [{ rows: [wireMtu(1)] }, { rows: [wireMtu(2)] }, { rows: [wireMtu(3)] }],
+  };
+  for (const [what, circle] of Object.entries(circles)) {
+    it.effect(`fails when pages under ever new cursors begin with ${what}`, () =>
+      Effect.gen(function* () {
+        const endless = Array.from({ length: 100 }, (_, index) => circle[index % circle.length]!);
+        const { collected, service } = collect(walks(endless));
+        assert.strictEqual(reasonOf(yield* Effect.flip(collected)), "EndlessWalk");
+        assert.strictEqual(service.requests.length, 3 * circle.length + 1);
+      }),
+    );
+  }
+
+  it.effect("goes on when days that arrive shift a whole page, twice", () =>
+    Effect.gen(function* () {
+      const { collected } = collect(walks([page, page, page, { rows: [wireMtu(2)] }]));
+      assert.strictEqual((yield* collected).length, 4);
+    }),
+  );
+
   it.effect("takes a 404 on a later page for a month that vanished while it was read", () =>
     Effect.gen(function* () {
       const { collected } = collect(walks([page, notFound]));

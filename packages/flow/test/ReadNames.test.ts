@@ -71,6 +71,19 @@ describe("readSources", () => {
     }),
   );
 
+  it.effect("fails when the same sources come under ever new cursors", () =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 9 }, (_, index) => String(index));
+      for (const rows of [[source("a")], []]) {
+        const { cursors, result } = read(
+          Object.fromEntries(["first", ...names].map((name, index) => [name, { rows, next: String(index) }])),
+        );
+        assert.include((yield* Effect.flip(result)).message, "again and again");
+        assert.strictEqual(cursors.length, 4);
+      }
+    }),
+  );
+
   it.effect("fails as the client does", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* Effect.flip(read({ first: { rows: [], next: "x" }, x: notFound }).result), notFound);

@@ -7,7 +7,6 @@
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import * as Redacted from "effect/Redacted";
 import * as Schedule from "effect/Schedule";
 import * as Schema from "effect/Schema";
 import * as Stream from "effect/Stream";
@@ -20,6 +19,7 @@ import { explain, failureOf } from "./Failure.ts";
 import type { RateBudget } from "./RateBudget.ts";
 import { parseDate, readRateSignal } from "./RateSignal.ts";
 import type { Sent } from "./RateWindow.ts";
+import { makeRedaction } from "./Redaction.ts";
 import type { SegmentConfig } from "./SegmentConfig.ts";
 import {
   BrokenBody,
@@ -133,8 +133,7 @@ export const makeSegmentHttp = (
     return yield* failure;
   });
 
-  /** The service may repeat what it was sent. */
-  const redact = (text: string): string => text.replaceAll(Redacted.value(config.token), "<token>");
+  const redact = makeRedaction(config.token);
 
   const decoded = <A>(request: Get<A>, text: string): Effect.Effect<A, SegmentError> =>
     Effect.suspend(() => {
