@@ -120,7 +120,7 @@ const makeSegmentClient = (config: SegmentConfig) =>
       path: "/",
       query: {},
       parse: JSON.parse,
-      decode: (body) => Option.map(decodeWorkspace(body), ({ data }) => data.workspace),
+      decode: (body) => Option.map(decodeWorkspace(body), ({ data }) => toWorkspace(data.workspace)),
     });
 
     return SegmentClient.of({
@@ -153,11 +153,18 @@ const isDeeper = (value: unknown, levels: number): boolean => {
   return false;
 };
 
+/** Names are for people: half a character in one is no reason to fail, and can't be kept. */
+const toWorkspace = ({ id, name, slug }: Name.Workspace): Name.Workspace => ({
+  id,
+  slug: slug.toWellFormed(),
+  name: name.toWellFormed(),
+});
+
 const toSource = ({ enabled, id, labels, metadata, name, slug }: typeof WireSource.Type): Name.Source => ({
   id,
-  slug,
-  name: name === undefined || name === null || name === "" ? slug : name,
-  type: metadata?.slug ?? "",
+  slug: slug.toWellFormed(),
+  name: (name === undefined || name === null || name === "" ? slug : name).toWellFormed(),
+  type: (metadata?.slug ?? "").toWellFormed(),
   enabled,
   labels: labels ?? [],
 });

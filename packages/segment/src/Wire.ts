@@ -61,11 +61,12 @@ export const pickPage = (body: unknown, listKey: string): { readonly rows: unkno
   return { rows: data?.[listKey], pagination: data?.["pagination"] };
 };
 
-const NonEmpty = Schema.NonEmptyString;
+/** No store could keep half a character, and two ids that differ in one alone would become the same. */
+const Id = Schema.NonEmptyString.check(Schema.makeFilter((text: string) => text.isWellFormed()));
 
 /** Only what names a source: write keys and settings are not even read. Source: GET /sources */
 export const WireSource = Schema.Struct({
-  id: NonEmpty,
+  id: Id,
   slug: Schema.String,
   name: Schema.optionalKey(Schema.NullOr(Schema.String)),
   enabled: Schema.Boolean,
@@ -76,7 +77,7 @@ export const WireSource = Schema.Struct({
 /** Source: GET / */
 export const WorkspaceBody = Schema.Struct({
   data: Schema.Struct({
-    workspace: Schema.Struct({ id: NonEmpty, slug: Schema.String, name: Schema.String }),
+    workspace: Schema.Struct({ id: Id, slug: Schema.String, name: Schema.String }),
   }),
 });
 
