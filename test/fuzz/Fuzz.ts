@@ -36,8 +36,21 @@ const failureOf = <Ts>(name: string, { counterexample, counterexamplePath, error
   [
     `${name}: failed after ${numRuns} cases.`,
     `Again: FUZZ_SEED=${seed} FUZZ_PATH=${counterexamplePath} FUZZ_CASES=${cases} vitest … -t ${JSON.stringify(name)}`,
-    `Case: ${FastCheck.stringify(counterexample).slice(0, 4_000)}`,
-    errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : String(errorInstance),
+    `Case: ${FastCheck.stringify(counterexample).replaceAll(byteList, inText).slice(0, 4_000)}`,
+    errorInstance instanceof Error ? ownPart(errorInstance) : String(errorInstance),
   ].join("\n");
+
+/** Without the places in other people's code. */
+const ownPart = ({ message, stack = message }: Error): string =>
+  stack
+    .split("\n")
+    .filter((line) => !line.includes("node_modules") && !line.includes("(node:"))
+    .join("\n");
+
+const byteList = /(?:Buffer|Uint8Array)\.from\(\[([\d,]*)\]\)/g;
+
+/** Bytes are read best as what they say. */
+const inText = (_: string, bytes: string): string =>
+  JSON.stringify(Buffer.from(bytes === "" ? [] : bytes.split(",").map(Number)).toString());
 
 type Details<Ts> = FastCheck.RunDetails<Ts>;
