@@ -12,7 +12,8 @@ export type Json =
 
 /** Throws for what is no JSON. */
 export const readJson = (source: string): Json => {
-  const token = /[ \t\n\r]*(?:([[\]{}:,])|"((?:[^"\\\u0000-\u001f]|\\.)*)"|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|(true|false|null)|$)/y;
+  const token =
+    /[ \t\n\r]*(?:([[\]{}:,])|"((?:[^"\\\u0000-\u001f]|\\.)*)"|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|(true|false|null)|$)/y;
   let mark: string | undefined;
   let leaf: Json | undefined;
   const next = (): void => {
@@ -66,11 +67,21 @@ export const readJson = (source: string): Json => {
   };
   next();
   const whole = value();
-  if (mark !== undefined || leaf !== undefined || token.lastIndex < source.length) throw new SyntaxError("more than one");
+  if (mark !== undefined || leaf !== undefined || token.lastIndex < source.length)
+    throw new SyntaxError("more than one");
   return whole;
 };
 
-const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", '"': '"', "\\": "\\", "/": "/" };
+const escapes: Readonly<Record<string, string>> = {
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  '"': '"',
+  "\\": "\\",
+  "/": "/",
+};
 
 const unescape = (text: string): string =>
   text.replaceAll(/\\(?:u([0-9a-fA-F]{4})|(.))/g, (_, hex?: string, letter?: string) => {

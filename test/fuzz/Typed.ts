@@ -23,12 +23,15 @@ const assertTyped = (error: unknown): void => {
   assertSaid(String(message));
 };
 
-/** Words for people: of bounded length, with nothing of the insides, and nothing that steers a terminal. */
+/** Of bounded length, with nothing of the insides. */
 export const assertSaid = (text: string): void => {
   assert.isBelow(text.length, 2_000, text.slice(0, 200));
   assert.notMatch(text, /^\s+at .+:\d+/m);
   assert.notMatch(text, /node:internal|\[object Object\]/);
-  assert.isFalse(controls.test(text), `control characters in ${JSON.stringify(text.slice(0, 500))}`);
 };
 
-const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/;
+/** As people are told it: with nothing that steers a terminal. */
+export const assertPrintable = (text: string): void =>
+  assert.isFalse(controls.test(text), `control characters in ${JSON.stringify(text.slice(0, 500))}`);
+
+const controls = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;

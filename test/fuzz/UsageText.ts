@@ -87,7 +87,9 @@ const countOf = (of: Json | undefined): string | undefined => {
 const secondsOf = (of: Json | undefined): string | undefined => {
   if (of?.kind !== "number") return undefined;
   const seconds = Number(of.raw);
-  return Number.isInteger(seconds) && seconds >= 0 && seconds <= 9_000_000_000 ? String(seconds * 1_000_000) : undefined;
+  return Number.isInteger(seconds) && seconds >= 0 && seconds <= 9_000_000_000
+    ? String(seconds * 1_000_000)
+    : undefined;
 };
 
 /** What UTF-8 has no form for could not be kept as it was sent. */

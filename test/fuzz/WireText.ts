@@ -15,12 +15,34 @@ const quoted = (text: string): string => JSON.stringify(text);
 const oddValue: Text = oneof(
   FastCheck.json({ maxDepth: 3 }),
   constantFrom("null", "true", "0", "-0", "-1", "1.0", "1e3", "1E400", "0.1", "1e-7", "12.5", '""', '" 1"', '"+1"'),
-  constantFrom('"1e3"', '"０１"', '"0x10"', '"1_000"', '"1\\u0000"', '"\\ud800"', '"\\udc00x"', '"\\uFEFF1"', "[]", "{}"),
+  constantFrom(
+    '"1e3"',
+    '"０１"',
+    '"0x10"',
+    '"1_000"',
+    '"1\\u0000"',
+    '"\\ud800"',
+    '"\\udc00x"',
+    '"\\uFEFF1"',
+    "[]",
+    "{}",
+  ),
   FastCheck.integer({ min: 1, max: 60 }).map((levels) => "[".repeat(levels) + "]".repeat(levels)),
   FastCheck.integer({ min: 1, max: 60 }).map((levels) => '{"a":'.repeat(levels) + "1" + "}".repeat(levels)),
 );
 
-const edges = [0n, 1n, 2n ** 31n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n, 10n ** 39n];
+const edges = [
+  0n,
+  1n,
+  2n ** 31n,
+  2n ** 53n - 1n,
+  2n ** 53n,
+  2n ** 53n + 1n,
+  2n ** 63n - 1n,
+  2n ** 63n,
+  2n ** 64n,
+  10n ** 39n,
+];
 
 const digits: FastCheck.Arbitrary<string> = oneof(
   FastCheck.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map(String),
@@ -37,11 +59,15 @@ const count: Text = oneof(
   { weight: 1, arbitrary: oddValue },
 );
 
-const two = (max: number): FastCheck.Arbitrary<string> => FastCheck.nat(max).map((value) => String(value).padStart(2, "0"));
+const two = (max: number): FastCheck.Arbitrary<string> =>
+  FastCheck.nat(max).map((value) => String(value).padStart(2, "0"));
 
 /** ISO-8601 of all kinds, and what only looks like it. */
 export const isoText: FastCheck.Arbitrary<string> = oneof(
-  { weight: 6, arbitrary: FastCheck.integer({ min: 1, max: 31 }).map((day) => `2024-01-${String(day).padStart(2, "0")}T00:00:00Z`) },
+  {
+    weight: 6,
+    arbitrary: FastCheck.integer({ min: 1, max: 31 }).map((day) => `2024-01-${String(day).padStart(2, "0")}T00:00:00Z`),
+  },
   {
     weight: 6,
     arbitrary: tuple(
@@ -52,10 +78,34 @@ export const isoText: FastCheck.Arbitrary<string> = oneof(
       constantFrom("00:00", "23:59", "24:00", "25:00", "12:60", "1:00", ""),
       constantFrom("", ":00", ":59", ":60", ":7"),
       constantFrom("", ".5", ",5", ".000001", ".1234567", ".123456000", ".", ".1234567890"),
-      constantFrom("", "Z", "z", "+00:00", "-00:00", "+05:30", "-11", "+1400", "+24:00", "+23:59", "+99:99", " Z", "UTC"),
+      constantFrom(
+        "",
+        "Z",
+        "z",
+        "+00:00",
+        "-00:00",
+        "+05:30",
+        "-11",
+        "+1400",
+        "+24:00",
+        "+23:59",
+        "+99:99",
+        " Z",
+        "UTC",
+      ),
     ).map((parts) => parts.join("")),
   },
-  { weight: 1, arbitrary: constantFrom("1704067200", "Mon, 01 Jan 2024 00:00:00 GMT", "2024-W01-1", "2024001", "now", "+002024-01-01") },
+  {
+    weight: 1,
+    arbitrary: constantFrom(
+      "1704067200",
+      "Mon, 01 Jan 2024 00:00:00 GMT",
+      "2024-W01-1",
+      "2024001",
+      "now",
+      "+002024-01-01",
+    ),
+  },
   { weight: 1, arbitrary: FastCheck.string({ unit: "binary", maxLength: 30 }) },
 );
 
@@ -70,7 +120,10 @@ const seconds: Text = oneof(
 const sourceId: Text = oneof(
   { weight: 8, arbitrary: constantFrom('"a"', '"b"', '"a/b"', '"1/a"', '"é"', '"e\\u0301"', '"A"') },
   { weight: 2, arbitrary: FastCheck.string({ unit: "binary", minLength: 1, maxLength: 8 }).map(quoted) },
-  { weight: 1, arbitrary: constantFrom('"\\ud800"', '"\\udfff"', '"\\u0000"', quoted("x".repeat(200)), quoted("x".repeat(201))) },
+  {
+    weight: 1,
+    arbitrary: constantFrom('"\\ud800"', '"\\udfff"', '"\\u0000"', quoted("x".repeat(200)), quoted("x".repeat(201))),
+  },
   { weight: 1, arbitrary: oddValue },
 );
 
@@ -94,10 +147,13 @@ const row = (dataset: DatasetName): Text => {
   const fields = Object.entries(fieldsOf(dataset));
   const pairs = tuple(...fields.map(([name, value]) => value.map((text) => `${quoted(name)}:${text}`)));
   const extra = oneof(
-    tuple(constantFrom(...fields), FastCheck.nat()).chain(([[name, value]]) => value.map((text) => `${quoted(name)}:${text}`)),
-    tuple(oneof(FastCheck.string(), constantFrom("__proto__", "constructor", "toString", "new\\u001bfield")), oddValue).map(
-      ([name, value]) => `${quoted(name)}:${value}`,
+    tuple(constantFrom(...fields), FastCheck.nat()).chain(([[name, value]]) =>
+      value.map((text) => `${quoted(name)}:${text}`),
     ),
+    tuple(
+      oneof(FastCheck.string(), constantFrom("__proto__", "constructor", "toString", "new\\u001bfield")),
+      oddValue,
+    ).map(([name, value]) => `${quoted(name)}:${value}`),
   );
   return oneof(
     { weight: 10, arbitrary: pairs.map((all) => `{${all.join(",")}}`) },
@@ -105,7 +161,9 @@ const row = (dataset: DatasetName): Text => {
     { weight: 2, arbitrary: tuple(extra, pairs).map(([more, all]) => `{${[more, ...all].join(",")}}`) },
     {
       weight: 2,
-      arbitrary: tuple(pairs, FastCheck.nat(8)).map(([all, lost]) => `{${all.filter((_, at) => at !== lost).join(",")}}`),
+      arbitrary: tuple(pairs, FastCheck.nat(8)).map(
+        ([all, lost]) => `{${all.filter((_, at) => at !== lost).join(",")}}`,
+      ),
     },
     { weight: 1, arbitrary: oddValue },
   );
@@ -123,7 +181,15 @@ const paginationOf = (rows: number): Text =>
     { weight: 10, arbitrary: constant(`{"current":"MA==","totalEntries":${rows}}`) },
     {
       weight: 3,
-      arbitrary: constantFrom("{}", '{"next":null}', '{"next":""}', '{"next":"b"}', '{"next":"b","totalEntries":9}', "null", "[]"),
+      arbitrary: constantFrom(
+        "{}",
+        '{"next":null}',
+        '{"next":""}',
+        '{"next":"b"}',
+        '{"next":"b","totalEntries":9}',
+        "null",
+        "[]",
+      ),
     },
     { weight: 2, arbitrary: oddValue.map((total) => `{"totalEntries":${total}}`) },
     { weight: 1, arbitrary: oddValue.map((next) => `{"next":${next}}`) },
@@ -136,7 +202,10 @@ export const usageBody = (dataset: DatasetName): Text =>
     return oneof(
       { weight: 12, arbitrary: paginationOf(rows.length).map((pages) => `{"data":{${list},"pagination":${pages}}}`) },
       { weight: 1, arbitrary: oddValue.map((value) => `{"data":{${list},"pagination":{}},"data":${value}}`) },
-      { weight: 1, arbitrary: oddValue.map((value) => `{"data":{${list},${quoted(listKeys[dataset])}:${value},"pagination":{}}}`) },
+      {
+        weight: 1,
+        arbitrary: oddValue.map((value) => `{"data":{${list},${quoted(listKeys[dataset])}:${value},"pagination":{}}}`),
+      },
       { weight: 1, arbitrary: oddValue },
     );
   });
@@ -160,7 +229,9 @@ export const inBytes = (body: Text): FastCheck.Arbitrary<Uint8Array> =>
     },
     {
       weight: 1,
-      arbitrary: tuple(body, FastCheck.nat(10_000)).map(([text, at]) => Buffer.from(text).subarray(0, at % (text.length + 1))),
+      arbitrary: tuple(body, FastCheck.nat(10_000)).map(([text, at]) =>
+        Buffer.from(text).subarray(0, at % (text.length + 1)),
+      ),
     },
     { weight: 1, arbitrary: FastCheck.uint8Array({ maxLength: 200 }) },
   );
@@ -184,7 +255,12 @@ const object = (fields: Readonly<Record<string, Text>>): Text =>
 
 /** Of `/sources`. */
 export const sourcesBody: Text = oneof(
-  { weight: 8, arbitrary: FastCheck.array(object(sourceField), { maxLength: 4 }).map((rows) => `{"data":{"sources":[${rows.join(",")}],"pagination":{"current":"a"}}}`) },
+  {
+    weight: 8,
+    arbitrary: FastCheck.array(object(sourceField), { maxLength: 4 }).map(
+      (rows) => `{"data":{"sources":[${rows.join(",")}],"pagination":{"current":"a"}}}`,
+    ),
+  },
   { weight: 1, arbitrary: oddValue },
 );
 

@@ -19,7 +19,10 @@ const nearly = (whole: FastCheck.Arbitrary<string>): FastCheck.Arbitrary<string>
         whole,
         FastCheck.nat(30),
         FastCheck.nat(2),
-        FastCheck.oneof(FastCheck.string({ unit: "binary", maxLength: 2 }), FastCheck.constantFrom("-", "0", "9", " ", "\n", "٣")),
+        FastCheck.oneof(
+          FastCheck.string({ unit: "binary", maxLength: 2 }),
+          FastCheck.constantFrom("-", "0", "9", " ", "\n", "٣"),
+        ),
       ).map(([text, at, lost, more]) => text.slice(0, at) + more + text.slice(at + lost)),
     },
     { weight: 1, arbitrary: FastCheck.string({ unit: "binary" }) },
@@ -53,7 +56,8 @@ describe("a text", () => {
     FastCheck.property(nearly(isoText), (text) => {
       const parsed = Option.getOrUndefined(Instant.parse(text));
       assert.strictEqual(parsed === undefined ? undefined : BigInt(parsed), isoMicros(text));
-      if (parsed !== undefined) assert.deepStrictEqual(Option.getOrUndefined(Instant.parse(Instant.format(parsed))), parsed);
+      if (parsed !== undefined)
+        assert.deepStrictEqual(Option.getOrUndefined(Instant.parse(Instant.format(parsed))), parsed);
     }),
   );
 });

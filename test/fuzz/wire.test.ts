@@ -114,13 +114,14 @@ describe("an answer", () => {
       ),
       async ([what, bytes]) => {
         answer = { status: 200, bytes };
-        const call = what === "sources" ? client.sourcesPage(undefined) : client.workspace;
-        const outcome = outcomeOf<unknown, unknown>(await Effect.runPromiseExit(call));
+        const call: Effect.Effect<unknown, unknown> =
+          what === "sources" ? client.sourcesPage(undefined) : client.workspace;
+        const outcome = outcomeOf(await Effect.runPromiseExit(call));
         if ("error" in outcome) return;
         const body = JSON.parse(decoded(bytes) ?? "null").data;
-        const found = (what === "sources" ? (outcome.value as { rows: unknown }).rows : [outcome.value]) as ReadonlyArray<
-          Readonly<Record<string, unknown>>
-        >;
+        const found = (
+          what === "sources" ? (outcome.value as { rows: unknown }).rows : [outcome.value]
+        ) as ReadonlyArray<Readonly<Record<string, unknown>>>;
         const sent = what === "sources" ? body.sources : [body.workspace];
         assert.strictEqual(found.length, sent.length);
         for (const [index, { id, name, slug }] of found.entries()) {
@@ -136,11 +137,22 @@ describe("an answer", () => {
     60,
     FastCheck.asyncProperty(
       FastCheck.record({
-        status: FastCheck.oneof(FastCheck.integer({ min: 200, max: 599 }), FastCheck.constantFrom(401, 403, 404, 422, 503)),
+        status: FastCheck.oneof(
+          FastCheck.integer({ min: 200, max: 599 }),
+          FastCheck.constantFrom(401, 403, 404, 422, 503),
+        ),
         message: FastCheck.oneof(FastCheck.string({ unit: "binary" }), FastCheck.constant("x".repeat(100_000))),
         bytes: FastCheck.oneof(FastCheck.constant(undefined), FastCheck.uint8Array(), inBytes(FastCheck.json())),
         date: FastCheck.string(),
-        retry: FastCheck.constantFrom("", "0", "-1", "1e9", "soon", "Thu, 01 Jan 1970 00:00:00 GMT", "99999999999999999999"),
+        retry: FastCheck.constantFrom(
+          "",
+          "0",
+          "-1",
+          "1e9",
+          "soon",
+          "Thu, 01 Jan 1970 00:00:00 GMT",
+          "99999999999999999999",
+        ),
       }),
       async ({ bytes, date, message, retry, status }) => {
         const said = { errors: [{ type: message, message, field: message, data: { msBeforeNext: 1e300 } }] };
@@ -173,7 +185,9 @@ describe("an answer", () => {
         const inner = open!.repeat(levels) + (open === "[" ? "" : "1") + close!.repeat(levels);
         const row = `{"apiCalls":1,"timestamp":"2024-01-01","deep":${inner}}`;
         const key = JSON.parse(lastPage).data;
-        const list = Object.keys(key).find((name) => saidIn(dataset, `{"data":{"${name}":[],"pagination":{}}}`) !== undefined);
+        const list = Object.keys(key).find(
+          (name) => saidIn(dataset, `{"data":{"${name}":[],"pagination":{}}}`) !== undefined,
+        );
         const places = [
           `{"data":{"${list}":[${row}],"pagination":{}}}`,
           inner,

@@ -40,7 +40,8 @@ export const format = (instant: EpochMicros): string => {
 };
 
 // A fraction without seconds would be one of a minute.
-const iso = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:(?<=:\d{2}:\d{2})[.,](\d{1,9}))?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?$/;
+const iso =
+  /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:(?<=:\d{2}:\d{2})[.,](\d{1,9}))?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?$/;
 
 /**
  * Reads an ISO-8601 date or date-time. Without an offset it is UTC, as everything that the service sends.
