@@ -42,7 +42,7 @@ export const saidIn = (dataset: DatasetName, text: string): Said | undefined => 
   const [list, pagination] = [field(data, lists[dataset]), field(data, "pagination")];
   if (list?.kind !== "list" || pagination?.kind !== "object") return undefined;
   const [next, total] = [field(pagination, "next"), field(pagination, "totalEntries")];
-  if (next !== undefined && next.kind !== "text" && !isNull(next)) return undefined;
+  if (next !== undefined && !isNull(next) && !(next.kind === "text" && next.text.isWellFormed())) return undefined;
   if (total !== undefined && !isNull(total) && !isWhole(total)) return undefined;
   if (list.items.some((row) => isDeeper(row, 32))) return undefined;
   return {

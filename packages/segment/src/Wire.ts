@@ -45,9 +45,12 @@ export const usageOperations: { readonly [Name in DatasetName]: UsageOperation }
   },
 };
 
+/** UTF-8 has no form for half a character: it can be neither kept nor sent back, and two texts that differ in one alone would become the same. */
+const WholeText = Schema.String.check(Schema.makeFilter((text: string) => text.isWellFormed()));
+
 /** `pagination`, inside `data`. Cursors are opaque; the last page has no `next`. */
 const Pagination = Schema.Struct({
-  next: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  next: Schema.optionalKey(Schema.NullOr(WholeText)),
   totalEntries: Schema.optionalKey(Schema.NullOr(Schema.Int)),
 });
 
@@ -61,8 +64,7 @@ export const pickPage = (body: unknown, listKey: string): { readonly rows: unkno
   return { rows: data?.[listKey], pagination: data?.["pagination"] };
 };
 
-/** No store could keep half a character, and two ids that differ in one alone would become the same. */
-const Id = Schema.NonEmptyString.check(Schema.makeFilter((text: string) => text.isWellFormed()));
+const Id = WholeText.check(Schema.isNonEmpty());
 
 /** Only what names a source: write keys and settings are not even read. Source: GET /sources */
 export const WireSource = Schema.Struct({
