@@ -44,13 +44,13 @@ process.on("message", async ({ args, env, cwd }) => {
 });
 `;
 
-/** The process ends with the scope. */
-export const openSession: Effect.Effect<Session, never, Scope.Scope> = Effect.map(
+/** The process ends with the scope. `processEnv`: what it has itself, for all commands. */
+export const openSessionWith = (processEnv: Environment): Effect.Effect<Session, never, Scope.Scope> => Effect.map(
   Effect.acquireRelease(
     Effect.sync(() =>
       spawn(process.execPath, ["--input-type=module", "--eval", program], {
         cwd: home,
-        env: { ...inherited },
+        env: { ...inherited, ...processEnv },
         stdio: ["ignore", "ignore", "inherit", "ipc"],
       }),
     ),
@@ -75,3 +75,5 @@ export const openSession: Effect.Effect<Session, never, Scope.Scope> = Effect.ma
         return ended as SessionEnded;
       }),
 );
+
+export const openSession: Effect.Effect<Session, never, Scope.Scope> = openSessionWith({});
