@@ -45,35 +45,36 @@ process.on("message", async ({ args, env, cwd }) => {
 `;
 
 /** The process ends with the scope. `processEnv`: what it has itself, for all commands. */
-export const openSessionWith = (processEnv: Environment): Effect.Effect<Session, never, Scope.Scope> => Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() =>
-      spawn(process.execPath, ["--input-type=module", "--eval", program], {
-        cwd: home,
-        env: { ...inherited, ...processEnv },
-        stdio: ["ignore", "ignore", "inherit", "ipc"],
-      }),
+export const openSessionWith = (processEnv: Environment): Effect.Effect<Session, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(process.execPath, ["--input-type=module", "--eval", program], {
+          cwd: home,
+          env: { ...inherited, ...processEnv },
+          stdio: ["ignore", "ignore", "inherit", "ipc"],
+        }),
+      ),
+      (child) =>
+        Effect.promise(async () => {
+          if (child.exitCode !== null || child.signalCode !== null) return;
+          const gone = once(child, "exit");
+          child.kill("SIGKILL");
+          await gone;
+        }),
     ),
-    (child) =>
-      Effect.promise(async () => {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        const gone = once(child, "exit");
-        child.kill("SIGKILL");
-        await gone;
-      }),
-  ),
-  (child): Session =>
-    (args, env = {}, cwd) =>
-      Effect.promise(async () => {
-        const over = new AbortController();
-        const answer = Promise.race([
-          once(child, "message", over),
-          once(child, "exit", over).then(() => assert.fail(`the session ended within: ${args.join(" ")}`)),
-        ]);
-        child.send({ args, env, cwd });
-        const [ended] = await answer.finally(() => over.abort());
-        return ended as SessionEnded;
-      }),
-);
+    (child): Session =>
+      (args, env = {}, cwd) =>
+        Effect.promise(async () => {
+          const over = new AbortController();
+          const answer = Promise.race([
+            once(child, "message", over),
+            once(child, "exit", over).then(() => assert.fail(`the session ended within: ${args.join(" ")}`)),
+          ]);
+          child.send({ args, env, cwd });
+          const [ended] = await answer.finally(() => over.abort());
+          return ended as SessionEnded;
+        }),
+  );
 
 export const openSession: Effect.Effect<Session, never, Scope.Scope> = openSessionWith({});

@@ -15,10 +15,15 @@ export type Damage =
   | { readonly kind: "zero" | "lose" | "repeat"; readonly place: Place; readonly bytes: number }
   | { readonly kind: "insert"; readonly place: Place; readonly more: Uint8Array }
   | { readonly kind: "cut"; readonly place: Place }
-  | { readonly kind: "empty" | "remove" | "exchange" };
+  | { readonly kind: "empty" }
+  | { readonly kind: "remove" }
+  | { readonly kind: "exchange" };
 
 const place: FastCheck.Arbitrary<Place> = FastCheck.oneof(
-  FastCheck.record({ from: FastCheck.constant("whole" as const), at: FastCheck.double({ min: 0, max: 1, noNaN: true }) }),
+  FastCheck.record({
+    from: FastCheck.constant("whole" as const),
+    at: FastCheck.double({ min: 0, max: 1, noNaN: true }),
+  }),
   FastCheck.record({
     from: FastCheck.constantFrom("start" as const, "end" as const),
     // Headers and footers are where a byte says most.
@@ -31,11 +36,19 @@ const bytes = FastCheck.oneof(FastCheck.integer({ min: 1, max: 16 }), FastCheck.
 export const damage: FastCheck.Arbitrary<Damage> = FastCheck.oneof(
   {
     weight: 10,
-    arbitrary: FastCheck.record({ kind: FastCheck.constant("flip" as const), place, mask: FastCheck.integer({ min: 1, max: 255 }) }),
+    arbitrary: FastCheck.record({
+      kind: FastCheck.constant("flip" as const),
+      place,
+      mask: FastCheck.integer({ min: 1, max: 255 }),
+    }),
   },
   {
     weight: 6,
-    arbitrary: FastCheck.record({ kind: FastCheck.constantFrom("zero" as const, "lose" as const, "repeat" as const), place, bytes }),
+    arbitrary: FastCheck.record({
+      kind: FastCheck.constantFrom("zero" as const, "lose" as const, "repeat" as const),
+      place,
+      bytes,
+    }),
   },
   {
     weight: 3,
@@ -46,7 +59,12 @@ export const damage: FastCheck.Arbitrary<Damage> = FastCheck.oneof(
     }),
   },
   { weight: 3, arbitrary: FastCheck.record({ kind: FastCheck.constant("cut" as const), place }) },
-  { weight: 2, arbitrary: FastCheck.record({ kind: FastCheck.constantFrom("empty" as const, "remove" as const, "exchange" as const) }) },
+  {
+    weight: 2,
+    arbitrary: FastCheck.record({
+      kind: FastCheck.constantFrom("empty" as const, "remove" as const, "exchange" as const),
+    }),
+  },
 );
 
 /** `other`: a file of the same kind, for an exchange. */
@@ -57,7 +75,10 @@ export const inflict = (path: string, done: Damage, other: string): void => {
   writeFileSync(path, damaged(whole, done));
 };
 
-const damaged = (whole: Buffer, done: Exclude<Damage, { readonly kind: "remove" | "exchange" }>): Uint8Array => {
+const damaged = (
+  whole: Buffer,
+  done: Exclude<Damage, { readonly kind: "remove" } | { readonly kind: "exchange" }>,
+): Uint8Array => {
   if (done.kind === "empty") return Buffer.alloc(0);
   const at = offset(whole, done.place);
   switch (done.kind) {

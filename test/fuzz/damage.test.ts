@@ -34,7 +34,9 @@ const everything = tables
   .flatMap((name) => [
     `SELECT '${name}' AS name, count(*) AS rows, sum(hash(t)) AS digest FROM ${name} AS t`,
     ...(figures.includes(name)
-      ? [`SELECT '${name} by day', count(*), sum(hash(t)) FROM ${name} AS t WHERE day BETWEEN '2024-01-09' AND '2024-01-12'`]
+      ? [
+          `SELECT '${name} by day', count(*), sum(hash(t)) FROM ${name} AS t WHERE day BETWEEN '2024-01-09' AND '2024-01-12'`,
+        ]
       : []),
   ])
   .join(" UNION ALL ");
@@ -51,7 +53,12 @@ let files: Readonly<Record<Sink, ReadonlyArray<string>>>;
 let whole: Readonly<Record<Sink, ReadonlyMap<string, string>>>;
 
 const known = ({ stdout }: SessionEnded): ReadonlyMap<string, string> =>
-  new Map(stdout.trimEnd().split("\n").map((line) => [/"name":"([^"]+)"/.exec(line)?.[1] ?? "", line]));
+  new Map(
+    stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => [/"name":"([^"]+)"/.exec(line)?.[1] ?? "", line]),
+  );
 
 const ask = (dataDir: string, sink: Sink) =>
   sessions.run(["query", everything, "--format", "ndjson", "--sink", sink, "--data-dir", dataDir]);
@@ -124,7 +131,10 @@ const cases: FastCheck.Arbitrary<Case> = FastCheck.record({
 });
 
 /** A copy with one file of one sink damaged. Returns the directory; gone after `use`. */
-const withDamage = async ({ done, file, sink }: Case, use: (dataDir: string, sink: Sink) => Promise<void>): Promise<void> => {
+const withDamage = async (
+  { done, file, sink }: Case,
+  use: (dataDir: string, sink: Sink) => Promise<void>,
+): Promise<void> => {
   const dataDir = join(mkdtempSync(join(parent, "case-")), "data");
   try {
     cpSync(sink === "log" ? logged : prepared.dataDir, dataDir, { recursive: true });
@@ -161,7 +171,9 @@ describe("damage", () => {
       for (const each of done) {
         if (existsSync(path)) inflict(path, each, held[(file * 7 + 1) % held.length]!.placed.file.path);
       }
-      const { fault, ...inspected } = await Effect.runPromise(inspectFile({ ...placed, file: { ...placed.file, path } }));
+      const { fault, ...inspected } = await Effect.runPromise(
+        inspectFile({ ...placed, file: { ...placed.file, path } }),
+      );
       if (fault !== undefined) return assertSaid(fault.detail);
       return assert.deepStrictEqual(inspected.rows, rows);
     }),
