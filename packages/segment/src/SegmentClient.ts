@@ -169,5 +169,9 @@ const toSource = ({ enabled, id, labels, metadata, name, slug }: typeof WireSour
   labels: labels ?? [],
 });
 
-/** A header value may hold printable ASCII only; anything else is no token. */
-export const isToken = (token: Redacted.Redacted): boolean => /^[\x21-\x7e]+$/.test(Redacted.value(token));
+/** Characters; servers take no longer headers than a few of these. */
+export const mostTokenLength = 4_096;
+
+/** A header value may hold printable ASCII only, and not without end; anything else is no token. */
+export const isToken = (token: Redacted.Redacted): boolean =>
+  /^[\x21-\x7e]+$/.test(Redacted.value(token)) && Redacted.value(token).length <= mostTokenLength;
