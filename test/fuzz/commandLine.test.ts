@@ -99,7 +99,7 @@ describe("a command line", () => {
 
   fuzz(
     "ends as the contract says, with one message, and writes in its data directory",
-    60,
+    20,
     FastCheck.asyncProperty(
       lines.filter((args) => !serves(args)),
       (args) => inPlace(args, (cwd) => sessions.run(args, pointedAt(simulator, now), cwd)),
@@ -108,7 +108,7 @@ describe("a command line", () => {
 
   fuzz(
     "does the same as a process of its own; one that serves ends when it is told to",
-    5,
+    2,
     FastCheck.asyncProperty(
       lines.filter((args) => args.every((text) => !text.includes("\0"))),
       (args) =>

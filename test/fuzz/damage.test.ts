@@ -181,7 +181,7 @@ describe("damage", () => {
 
   fuzz(
     "is found by verify, or the figures are right; and reading changes nothing",
-    4,
+    2,
     FastCheck.asyncProperty(cases, (made) =>
       withDamage(made, async (dataDir, sink) => {
         const before = await fingerprint(dataDir);
@@ -202,7 +202,7 @@ describe("damage", () => {
 
   fuzz(
     "of one sink leaves the other as it was, through a night and a repair, which brings all back",
-    2,
+    1,
     FastCheck.asyncProperty(cases, FastCheck.boolean(), (made, isNight) =>
       withDamage(made, async (dataDir, sink) => {
         const other = sink === "parquet" ? "duckdb" : "parquet";
@@ -222,7 +222,7 @@ describe("damage", () => {
 
   fuzz(
     "of the Parquet files is found by a rebuild, or the new database is right",
-    2,
+    1,
     FastCheck.asyncProperty(cases, (made) =>
       withDamage({ ...made, sink: "parquet" }, async (dataDir) => {
         const rebuilt = await sessions.run(["rebuild", "--json", "--data-dir", dataDir]);

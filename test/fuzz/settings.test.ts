@@ -106,7 +106,7 @@ const commands = constantFrom(
 describe("settings", () => {
   fuzz(
     "in the environment are taken, or refused in one sentence",
-    20,
+    10,
     FastCheck.asyncProperty(
       commands,
       FastCheck.record(
@@ -149,7 +149,7 @@ describe("settings", () => {
 
   fuzz(
     "in a token file are a token, or refused in one sentence",
-    20,
+    10,
     FastCheck.asyncProperty(commands, token, async (args, bytes) => {
       const path = join(cwd, "token");
       const text = Buffer.from(bytes).toString("latin1").replaceAll("TOKEN", simulator.workspaces[0]!.token);

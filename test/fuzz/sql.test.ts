@@ -89,7 +89,7 @@ describe("SQL", () => {
 
   fuzz(
     "reads what it may, or is refused, and changes nothing",
-    30,
+    15,
     FastCheck.asyncProperty(asked, async ({ from, sql }) => {
       const question = { from, sql: named(sql) };
       await assertHarmless(question, await worker.ask(question));
@@ -98,7 +98,7 @@ describe("SQL", () => {
 
   fuzz(
     "for a file writes that file alone, whole or not at all",
-    10,
+    5,
     FastCheck.asyncProperty(asked, FastCheck.constantFrom("csv", "parquet"), async ({ from, sql }, format) => {
       const into = join(parent, "out", `rows.${format}`);
       const question = { from, sql: named(sql), into };
