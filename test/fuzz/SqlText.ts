@@ -279,13 +279,13 @@ export interface Vocabulary {
 /** Of the functions that look like tables, those that may do more than read, in something that reads. */
 const acting = (table: ReadonlyArray<string>): Text =>
   tuple(
-    constantFrom(...table.filter((name) => /enable|disable|checkpoint|log|truncate|profil|secret|load/.test(name))),
-    constantFrom("", "storage = 'file', storage_path = 'DATA/log'", "'query_tree'", "level = 'debug'"),
+    constantFrom(...table.filter((name) => /^(enable|disable|checkpoint|force|truncate)/.test(name))),
+    constantFrom("", "storage = 'file', storage_path = 'DATA/log'"),
   ).map(([name, given]) => `FROM ${name}(${given})`);
 
 export const sqlText = ({ scalar, settings, table }: Vocabulary): Text =>
   oneof(
-    { weight: 2, arbitrary: dressed(acting(table)) },
+    { weight: 4, arbitrary: dressed(acting(table)) },
     { weight: 6, arbitrary: dressed(reading(scalar, table)) },
     { weight: 5, arbitrary: dressed(writing(settings)) },
     { weight: 1, arbitrary: FastCheck.string({ unit: "binary" }) },
