@@ -120,7 +120,10 @@ describe("a command line", () => {
                 const running = yield* start(args[0] === "simulate" ? [...args, "--port", "0"] : args, { cwd, env });
                 const ended = Effect.runPromise(running.ended);
                 const poll = setInterval(() => {
-                  if (serves(args) && /is at http|simulator-started/.test(running.stdout())) running.kill("SIGTERM");
+                  if (!serves(args) || !/is at http|simulator-started/.test(running.stdout())) return;
+                  // Once: a second one would not wait for it to end.
+                  clearInterval(poll);
+                  running.kill("SIGTERM");
                 }, 10);
                 const found = yield* Effect.promise(() => ended.finally(() => clearInterval(poll)));
                 assert.isNull(found.signal, "it ended by itself");
