@@ -2,7 +2,7 @@
  * Rebuild: the DuckDB file made anew from the Parquet files alone, beside the one that is there, which gives way to it only once
  * it is whole. Nothing that the Parquet files lack is given up: then the rebuild is refused.
  */
-import { Instant, now, type Sink, type SinkError, sinkError } from "@segmeter/domain";
+import { Capture, Instant, now, Partition, type Sink, type SinkError, sinkError } from "@segmeter/domain";
 import { mirror } from "@segmeter/flow";
 import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
@@ -91,15 +91,22 @@ const aheadOf = Effect.fnUntraced(function* (
   old: Sink,
   parquet: Sink,
 ): Effect.fn.Return<ReadonlyArray<string>, SinkError> {
-  const ahead: Array<string> = [];
+  const ahead = new Set<string>();
   for (const workspaceId of yield* old.workspaceIds) {
     const books = yield* parquet.books(workspaceId);
     const known = new Set([...books.captures.map((one) => one.captureId), ...books.runs.map((row) => row.run_id)]);
+    // The ledger may know a capture whose file is gone.
+    const there = new Map((yield* parquet.held(workspaceId)).map((one) => [Partition.label(one.partition), one]));
+    for (const capture of yield* old.held(workspaceId)) {
+      const { dataset, month } = capture.partition;
+      const other = there.get(Partition.label(capture.partition));
+      if (other === undefined || Capture.byTime(other, capture) < 0) ahead.add(`a capture of ${dataset} ${month}`);
+    }
     const { captures, runs } = yield* old.books(workspaceId);
     for (const { captureId, partition } of captures) {
-      if (!known.has(captureId)) ahead.push(`a capture of ${partition.dataset} ${partition.month}`);
+      if (!known.has(captureId)) ahead.add(`a capture of ${partition.dataset} ${partition.month}`);
     }
-    for (const { command, run_id } of runs) if (!known.has(run_id)) ahead.push(`a run of ${command}`);
+    for (const { command, run_id } of runs) if (!known.has(run_id)) ahead.add(`a run of ${command}`);
   }
-  return ahead;
+  return [...ahead];
 });

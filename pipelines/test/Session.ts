@@ -18,33 +18,36 @@ export type Session = (args: ReadonlyArray<string>, env?: Environment, cwd?: str
 
 const program = fileURLToPath(new URL("SessionMain.ts", import.meta.url));
 
-/** The process ends with the scope. */
-export const openSession: Effect.Effect<Session, never, Scope.Scope> = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() =>
-      spawn(process.execPath, [program], {
-        env: { ...inherited },
-        stdio: ["ignore", "ignore", "inherit", "ipc"],
-      }),
+/** The process ends with the scope. `processEnv`: what it has itself, for all commands. */
+export const openSessionWith = (processEnv: Environment): Effect.Effect<Session, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(process.execPath, [program], {
+          env: { ...inherited, ...processEnv },
+          stdio: ["ignore", "ignore", "inherit", "ipc"],
+        }),
+      ),
+      (child) =>
+        Effect.promise(async () => {
+          if (child.exitCode !== null || child.signalCode !== null) return;
+          const gone = once(child, "exit");
+          child.kill("SIGKILL");
+          await gone;
+        }),
     ),
-    (child) =>
-      Effect.promise(async () => {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        const gone = once(child, "exit");
-        child.kill("SIGKILL");
-        await gone;
-      }),
-  ),
-  (child): Session =>
-    (args, env = {}, cwd) =>
-      Effect.promise(async () => {
-        const over = new AbortController();
-        const answer = Promise.race([
-          once(child, "message", over),
-          once(child, "exit", over).then(() => assert.fail(`the session ended within: ${args.join(" ")}`)),
-        ]);
-        child.send({ args, env, cwd });
-        const [ended] = await answer.finally(() => over.abort());
-        return ended as SessionEnded;
-      }),
-);
+    (child): Session =>
+      (args, env = {}, cwd) =>
+        Effect.promise(async () => {
+          const over = new AbortController();
+          const answer = Promise.race([
+            once(child, "message", over),
+            once(child, "exit", over).then(() => assert.fail(`the session ended within: ${args.join(" ")}`)),
+          ]);
+          child.send({ args, env, cwd });
+          const [ended] = await answer.finally(() => over.abort());
+          return ended as SessionEnded;
+        }),
+  );
+
+export const openSession: Effect.Effect<Session, never, Scope.Scope> = openSessionWith({});

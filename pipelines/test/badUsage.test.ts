@@ -56,6 +56,13 @@ describe.concurrent("2: bad usage or configuration", () => {
       env: { ...service, SEGMENT_TOKEN: "one\ntwo" },
       says: /token has characters/,
     },
+    { name: "a token without end", args: [...january, "--token-file", "/dev/zero"], says: /longer than any token/ },
+    {
+      name: "a token that no header holds",
+      args: january,
+      env: { ...service, SEGMENT_TOKEN: "x".repeat(5_000) },
+      says: /longer than any token/,
+    },
     { name: "a token file that is not there", args: [...january, "--token-file", "nowhere"], says: /nowhere.*ENOENT/ },
     { name: "an address that is none", args: [...january, "--api-url", "segment"], says: /is no URL/ },
     {

@@ -95,6 +95,24 @@ layer(revised, { excludeTestServices: true })("rebuild", (it) => {
     }),
   );
 
+  it.effect("is refused when a file is gone that the ledger still knows, for the old one has its rows", () =>
+    Effect.gen(function* () {
+      const { run } = yield* Revised;
+      for (const table of ["source_mtu_daily", "source_mtu_daily_revisions"]) {
+        const dataDir = yield* copied;
+        const names = yield* promise(() => filesBelow(join(dataDir, "parquet", table)));
+        yield* promise(() => rm(join(dataDir, "parquet", table, names[0]!)));
+        const before = yield* promise(() => fingerprint(dataDir));
+        const ended = yield* run(["rebuild", "--data-dir", dataDir]);
+        assert.notStrictEqual(ended.code, 0, table);
+        assertOneSentence(ended);
+        assert.deepStrictEqual(yield* promise(() => fingerprint(dataDir)), before);
+        assertCode(yield* run(["verify", "--data-dir", dataDir, "--repair"]), 0);
+        assertCode(yield* run(["rebuild", "--data-dir", dataDir]), 0);
+      }
+    }),
+  );
+
   it.effect("wants Parquet files to make it from", () =>
     Effect.gen(function* () {
       const { run } = yield* Revised;

@@ -78,6 +78,11 @@ const damages: ReadonlyArray<Damage> = [
     inflict: (_, file) => rm(file("source_api_calls_daily_revisions")),
   },
   {
+    name: "a ledger of one month that is torn in Parquet, and nothing else",
+    problems: [[/unreadable/, /captures\/.*2024-01-01/]],
+    inflict: (_, file) => half(file("captures")),
+  },
+  {
     name: "a ledger and a list of runs that are torn in Parquet",
     problems: [
       [/unreadable/, /captures\/.*2024-01-01/],

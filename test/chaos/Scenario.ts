@@ -67,7 +67,7 @@ const recounted = (...sinks: ReadonlyArray<string>) =>
   });
 
 /** A history in both sinks, with revisions; nothing is left to do but what a test does to it. */
-const kept = Effect.tap(recounted(), ({ dataDir, env }) => run(dataDir, ["nightly"], env));
+export const kept = Effect.tap(recounted(), ({ dataDir, env }) => run(dataDir, ["nightly"], env));
 
 const damaged = Effect.tap(kept, ({ dataDir, simulator }) =>
   promise(async () => {

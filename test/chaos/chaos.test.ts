@@ -1,9 +1,10 @@
 /**
  * Crashes: kill -9 at every durable step and at random moments. The suite has a share of them; `pnpm chaos` has 1,000.
  */
-import { afterAll, assert, describe, it } from "@effect/vitest";
+import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
-import { chaos, type Report } from "./Chaos.ts";
+import { leaveRow } from "../SummaryReporter.ts";
+import { chaos } from "./Chaos.ts";
 import { scenarios } from "./Scenario.ts";
 import { random } from "../system/Random.ts";
 
@@ -13,31 +14,24 @@ const seed = Number(process.env["CHAOS_SEED"] ?? (kills > 50 ? Date.now() % 1_00
 const only = process.env["CHAOS_ONLY"];
 const chosen = scenarios.filter(({ name }) => only === undefined || name === only);
 
-/** For people, who get it from the long version. */
-const table = (reports: ReadonlyArray<Report>): string => {
-  const columns = ["scenario", "kills", "kinds of steps, before and after", "not reached", "violations"];
-  const rows = reports.map(({ kills, points, scenario, unreached, violations }) => [
-    scenario,
-    kills,
-    points,
-    unreached,
-    violations.length,
-  ]);
-  return [columns, columns.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |\n`).join("");
-};
-
 describe(`kill -9, ${kills} times, seed ${seed}`, () => {
-  const reports: Array<Report> = [];
-  if (kills > 50) afterAll(() => void process.stdout.write(`\n${table(reports)}`));
-
   for (const [index, scenario] of chosen.entries()) {
     const share = Math.floor((kills * (index + 1)) / chosen.length) - Math.floor((kills * index) / chosen.length);
     it.live(
       `${scenario.name}: ${share} kills lose, repeat and alter nothing`,
-      () =>
+      ({ task }) =>
         Effect.gen(function* () {
           const report = yield* Effect.scoped(chaos(scenario, share, random(seed + index)));
-          reports.push(report);
+          const { points, scenario: name, unreached, violations } = report;
+          if (kills > 50) {
+            leaveRow(task, "chaos", {
+              scenario: name,
+              kills: report.kills,
+              "kinds of steps, before and after": points,
+              "not reached": unreached,
+              violations: violations.length,
+            });
+          }
           assert.deepStrictEqual(report.violations, []);
           assert.strictEqual(report.kills, share);
         }),

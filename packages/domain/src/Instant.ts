@@ -42,7 +42,9 @@ export const format = (instant: EpochMicros): string => {
   return millis.replace(".000Z", "Z");
 };
 
-const iso = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,9}))?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?$/;
+// A fraction without seconds would be one of a minute.
+const iso =
+  /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:(?<=:\d{2}:\d{2})[.,](\d{1,9}))?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?$/;
 
 /**
  * Reads an ISO-8601 date or date-time. Without an offset it is UTC, as everything that the service sends.
@@ -60,6 +62,8 @@ export const parse = (text: string): Option.Option<EpochMicros> => {
   if (new Date(written).toISOString().slice(0, 10) !== date) return Option.none();
   const nanos = fraction.padEnd(9, "0");
   if (nanos.slice(6) !== "000") return Option.none();
+  // The end of a day, written so, is followed by nothing of that day.
+  if (time.startsWith("24") && Number(nanos) > 0) return Option.none();
   const instant = millis * microsPerMilli + Number(nanos.slice(0, 6));
   return isWithin(instant) ? Option.some(instant) : Option.none();
 };

@@ -45,7 +45,7 @@ export const countFiles = (dataDir: string): string =>
  */
 export const isBroughtUp = (dataDir: string): string =>
   `SELECT count(*) > 0 FROM parquet_kv_metadata(${quoteText(filesOf(dataDir, bookTables.runs))})
-    WHERE decode(key) = 'segmeter.schema_version' AND decode(value) <> '1'`;
+    WHERE key = encode('segmeter.schema_version') AND value <> encode('1')`;
 
 /**
  * The SELECT behind a table. Without files it is empty, and typed all the same: reading a glob that matches nothing is an error.
@@ -67,8 +67,11 @@ export const tableQuery = (dataDir: string, table: Table, hasFiles: ReadonlySet<
 
 /** One row for each usage file, from its footer alone: the partition, and when the capture that it holds was made. */
 const heldCaptures = (dataDir: string, table: Table): string => {
-  const value = (name: string) => `max(decode(value)) FILTER (decode(key) = 'segmeter.${name}')`;
-  return `SELECT ${value("workspace_id")} AS workspace_id, CAST(${value("usage_month")} AS DATE) AS usage_month, CAST(${value("captured_at")} AS TIMESTAMP) AS captured_at FROM parquet_kv_metadata(${quoteText(filesOf(dataDir, table))}) WHERE starts_with(decode(key), 'segmeter.') GROUP BY file_name`;
+  // Other keys are not looked into: they may be another program's, and no text at all.
+  const keyOf = (name: string) => `encode('segmeter.${name}')`;
+  const keys = ["workspace_id", "usage_month", "captured_at"].map(keyOf).join(", ");
+  const value = (name: string) => `max(decode(value)) FILTER (key = ${keyOf(name)})`;
+  return `SELECT ${value("workspace_id")} AS workspace_id, CAST(${value("usage_month")} AS DATE) AS usage_month, CAST(${value("captured_at")} AS TIMESTAMP) AS captured_at FROM parquet_kv_metadata(${quoteText(filesOf(dataDir, table))}) WHERE key IN (${keys}) GROUP BY file_name`;
 };
 
 /**

@@ -12,9 +12,9 @@ export const notice = (
   rows: ReadonlyArray<UsageRow>,
   workspace: ReadonlyArray<UsageRow> | undefined,
 ): ReadonlyArray<Capture.Warning> => {
-  const { fallen, missing } = alongSeries(rows);
+  const { fallen, firstMissing, missing } = alongSeries(rows);
   return [
-    ...warning("missing-day", "days are missing", missing),
+    ...counted("missing-day", "days are missing", missing, firstMissing),
     ...warning("count-fell", "cumulative counts are lower than on the day before", fallen),
     ...warning("anonymous-split", "rows have anonymous ≠ anonymousIdentified + neverIdentified", unevenSplits(rows)),
     ...warning("period", "periods are not the calendar month", oddPeriods(month, rows)),
@@ -24,7 +24,10 @@ export const notice = (
 };
 
 const warning = (gate: string, what: string, cases: ReadonlyArray<string>): ReadonlyArray<Capture.Warning> =>
-  cases.length === 0 ? [] : [{ gate, message: `${cases.length} ${what}, first: ${cases[0]}.` }];
+  counted(gate, what, cases.length, cases[0]);
+
+const counted = (gate: string, what: string, count: number, first = ""): ReadonlyArray<Capture.Warning> =>
+  count === 0 ? [] : [{ gate, message: `${count} ${what}, first: ${first}.` }];
 
 const where = (row: UsageRow): string => onDay(row, row.day);
 
@@ -51,8 +54,11 @@ const isBelow = (row: UsageRow, before: UsageRow): boolean => {
  */
 const alongSeries = (
   rows: ReadonlyArray<UsageRow>,
-): { readonly missing: ReadonlyArray<string>; readonly fallen: ReadonlyArray<string> } => {
-  const [missing, fallen]: [Array<string>, Array<string>] = [[], []];
+): { readonly missing: number; readonly firstMissing: string | undefined; readonly fallen: ReadonlyArray<string> } => {
+  const fallen: Array<string> = [];
+  // Counted, not gathered: a service that is wrong about a year leaves gaps of centuries, in every series.
+  let missing = 0;
+  let firstMissing: string | undefined;
   let previous = new Map<string, UsageRow>();
   let period: number | undefined;
   for (const row of rows) {
@@ -65,10 +71,13 @@ const alongSeries = (
     previous.set(source, row);
     const first = isMtu(row) && source === "" ? Instant.dayOf(row.period_start) : row.day;
     const from = before === undefined ? first : before.day + 1;
-    for (let day = from; day < row.day; day++) missing.push(onDay(row, day));
+    if (from < row.day) {
+      missing += row.day - from;
+      firstMissing ??= onDay(row, from);
+    }
     if (before !== undefined && isBelow(row, before)) fallen.push(where(row));
   }
-  return { missing, fallen };
+  return { missing, firstMissing, fallen };
 };
 
 const unevenSplits = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<string> =>

@@ -72,6 +72,11 @@ export const repair = Effect.fn("Flow.repair")(function* (
     }
   }
   yield* mendBooks(sinks, actions);
+  const after = yield* verify(sinks);
+  // What could not be seen behind what is mended now, such as what a ledger lacks whose file was put aside.
+  const late = after.problems.filter(isSwept);
+  if (late.length === 0) return { before, actions, after };
+  yield* Effect.forEach(late, clear);
   return { before, actions, after: yield* verify(sinks) };
 });
 

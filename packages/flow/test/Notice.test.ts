@@ -36,6 +36,15 @@ describe("notice", () => {
   });
 
   describe("a missing day", () => {
+    it("is counted in gaps of centuries, in many series", () => {
+      const sources = Array.from({ length: 3_000 }, (_, index) => `s${String(index).padStart(4, "0")}`);
+      const rows = [0, 100_000].flatMap((later) =>
+        sources.map((source) => sourceCalls(source, 1, { day: january(1) + later })),
+      );
+      const [missing] = noticed(rows);
+      assert.match(missing!.message, /^299997000 days are missing, first: source s0000, 2024-01-02\.$/);
+    });
+
     it("is one in a gap, counted day by day", () => {
       one(noticed(days(1, 2, 5, 7)), "missing-day", 3, "2024-01-03");
     });

@@ -120,7 +120,7 @@ const makeSegmentClient = (config: SegmentConfig) =>
       path: "/",
       query: {},
       parse: JSON.parse,
-      decode: (body) => Option.map(decodeWorkspace(body), ({ data }) => data.workspace),
+      decode: (body) => Option.map(decodeWorkspace(body), ({ data }) => toWorkspace(data.workspace)),
     });
 
     return SegmentClient.of({
@@ -153,14 +153,25 @@ const isDeeper = (value: unknown, levels: number): boolean => {
   return false;
 };
 
+/** Names are for people: half a character in one is no reason to fail, and can't be kept. */
+const toWorkspace = ({ id, name, slug }: Name.Workspace): Name.Workspace => ({
+  id,
+  slug: slug.toWellFormed(),
+  name: name.toWellFormed(),
+});
+
 const toSource = ({ enabled, id, labels, metadata, name, slug }: typeof WireSource.Type): Name.Source => ({
   id,
-  slug,
-  name: name === undefined || name === null || name === "" ? slug : name,
-  type: metadata?.slug ?? "",
+  slug: slug.toWellFormed(),
+  name: (name === undefined || name === null || name === "" ? slug : name).toWellFormed(),
+  type: (metadata?.slug ?? "").toWellFormed(),
   enabled,
   labels: labels ?? [],
 });
 
-/** A header value may hold printable ASCII only; anything else is no token. */
-export const isToken = (token: Redacted.Redacted): boolean => /^[\x21-\x7e]+$/.test(Redacted.value(token));
+/** Characters; servers take no longer headers than a few of these. */
+export const mostTokenLength = 4_096;
+
+/** A header value may hold printable ASCII only, and not without end; anything else is no token. */
+export const isToken = (token: Redacted.Redacted): boolean =>
+  /^[\x21-\x7e]+$/.test(Redacted.value(token)) && Redacted.value(token).length <= mostTokenLength;

@@ -81,17 +81,23 @@ export const makeSegmentHttp = (
 
   /** The body as text; the rest of one that is too large is not read. */
   const boundedText = (operation: string, response: HttpClientResponse.HttpClientResponse) => {
-    const decoder = new TextDecoder();
     let [bytes, text] = [0, ""];
+    // Put right without a word, two different ids could become the same.
+    const decoder = new TextDecoder("utf-8", { fatal: true });
+    const decode = (chunk?: Uint8Array) =>
+      Effect.try({
+        try: () => void (text += decoder.decode(chunk, { stream: chunk !== undefined })),
+        catch: () => segmentError(operation, new BrokenBody(), "The answer is not UTF-8, as JSON is."),
+      });
     return response.stream.pipe(
       Stream.mapError(() => segmentError(operation, new BrokenBody(), "The answer broke off.")),
       Stream.runForEach((chunk) => {
         bytes += chunk.byteLength;
         if (bytes > config.maxBodyBytes) return oversized(operation, config.maxBodyBytes);
-        text += decoder.decode(chunk, { stream: true });
-        return Effect.void;
+        return decode(chunk);
       }),
-      Effect.map(() => text + decoder.decode()),
+      Effect.andThen(() => decode()),
+      Effect.map(() => text),
     );
   };
 

@@ -45,9 +45,12 @@ export const usageOperations: { readonly [Name in DatasetName]: UsageOperation }
   },
 };
 
+/** UTF-8 has no form for half a character: it can be neither kept nor sent back, and two texts that differ in one alone would become the same. */
+const WholeText = Schema.String.check(Schema.makeFilter((text: string) => text.isWellFormed()));
+
 /** `pagination`, inside `data`. Cursors are opaque; the last page has no `next`. */
 const Pagination = Schema.Struct({
-  next: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  next: Schema.optionalKey(Schema.NullOr(WholeText)),
   totalEntries: Schema.optionalKey(Schema.NullOr(Schema.Int)),
 });
 
@@ -61,11 +64,11 @@ export const pickPage = (body: unknown, listKey: string): { readonly rows: unkno
   return { rows: data?.[listKey], pagination: data?.["pagination"] };
 };
 
-const NonEmpty = Schema.NonEmptyString;
+const Id = WholeText.check(Schema.isNonEmpty());
 
 /** Only what names a source: write keys and settings are not even read. Source: GET /sources */
 export const WireSource = Schema.Struct({
-  id: NonEmpty,
+  id: Id,
   slug: Schema.String,
   name: Schema.optionalKey(Schema.NullOr(Schema.String)),
   enabled: Schema.Boolean,
@@ -76,7 +79,7 @@ export const WireSource = Schema.Struct({
 /** Source: GET / */
 export const WorkspaceBody = Schema.Struct({
   data: Schema.Struct({
-    workspace: Schema.Struct({ id: NonEmpty, slug: Schema.String, name: Schema.String }),
+    workspace: Schema.Struct({ id: Id, slug: Schema.String, name: Schema.String }),
   }),
 });
 

@@ -37,6 +37,9 @@ const SourceId = Schema.String.check(
   Schema.makeFilter((text: string) => text !== "" && text.length <= 200, {
     message: "a source id that is empty or too long",
   }),
+  Schema.makeFilter((text: string) => text.isWellFormed(), {
+    message: "a source id that is no text: it has half a character",
+  }),
 );
 
 const mtu = {

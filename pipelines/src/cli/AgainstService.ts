@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Result from "effect/Result";
-import { write } from "./Output.ts";
+import { write, writeLine } from "./Output.ts";
 import { amountOf, restatedFields } from "./RestatementWords.ts";
 import { clockSettings, monthOf, type ServiceFlags, serviceSettings } from "./ServiceSettings.ts";
 import { type UsageError, usageError } from "./UsageError.ts";
@@ -46,6 +46,9 @@ export const compareWithService = Effect.fn("compareWithService")(function* (
   const { layerUndici } = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpClient"));
   const service = SegmentClient.layer(settings).pipe(Layer.provide(layerUndici));
 
+  const line = (fields: object, words: string) =>
+    given.json ? write(`${JSON.stringify(fields)}\n`) : writeLine(words);
+
   const compared = Effect.gen(function* () {
     const { id } = yield* (yield* SegmentClient).workspace;
     const chosen = (yield* sink.held(id))
@@ -57,22 +60,19 @@ export const compareWithService = Effect.fn("compareWithService")(function* (
       const checked = yield* Effect.result(recheck(partition, rows, { ...flowDefaults, gates: "warn" }));
       if (Result.isSuccess(checked)) {
         if (isSame(checked.success)) continue;
-        yield* write(given.json ? `${JSON.stringify(lineOf(checked.success))}\n` : wordsOf(checked.success));
+        yield* line(lineOf(checked.success), wordsOf(checked.success));
       } else {
         const error = checked.failure;
         if (error._tag === "SegmentError" && isTokenRefused(error)) return yield* error;
         const place = { workspaceId: partition.workspaceId, dataset: partition.dataset, usageMonth: partition.month };
-        const line = { event: "compare-failed", ...place, message: error.message };
-        yield* write(
-          given.json ? `${JSON.stringify(line)}\n` : `failed: ${Partition.label(partition)}: ${error.message}\n`,
-        );
+        const words = `failed: ${Partition.label(partition)}: ${error.message}`;
+        yield* line({ event: "compare-failed", ...place, message: error.message }, words);
       }
       differing++;
     }
     const notHeld = UsageMonth.range(from, to).length * datasets.length - chosen.length;
-    const line = { event: "compare-finished", compared: chosen.length, differing, notHeld };
-    const words = `${chosen.length} partitions compared with the service, ${differing} differ${notHeld > 0 ? `; ${notHeld} are not held` : ""}.\n`;
-    yield* write(given.json ? `${JSON.stringify(line)}\n` : words);
+    const words = `${chosen.length} partitions compared with the service, ${differing} differ${notHeld > 0 ? `; ${notHeld} are not held` : ""}.`;
+    yield* line({ event: "compare-finished", compared: chosen.length, differing, notHeld }, words);
     return differing === 0;
   });
   return yield* Effect.provide(compared, Layer.mergeAll(service, clock));
@@ -88,7 +88,7 @@ const wordsOf = ({ added, partition, restatement }: Rechecked): string => {
     ...(restatement === undefined ? [] : [amountOf(restatement)]),
     ...(added > 0 ? [`${added} rows that are not held`] : []),
   ];
-  return `differs: ${Partition.label(partition)}: ${parts.join("; ")}.\n`;
+  return `differs: ${Partition.label(partition)}: ${parts.join("; ")}.`;
 };
 
 const lineOf = ({ added, partition, restatement }: Rechecked): object => ({

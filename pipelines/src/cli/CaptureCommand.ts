@@ -4,13 +4,13 @@
 import { type DatasetName, datasetNames, type SinkError } from "@segmeter/domain";
 import { defaults as flowDefaults, type FlowConfig, Listener } from "@segmeter/flow";
 import { SegmentClient, type SegmentConfig, type SegmentError } from "@segmeter/segment";
-import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { CaptureRunRequest } from "../CaptureRun.ts";
 import { type EncoderName, existingSinks, type OfferedSink, sinkNames } from "../Sinks.ts";
 import { exitCodeOfRun, Incomplete } from "./ExitCode.ts";
 import * as Flags from "./Flags.ts";
+import { say } from "./Output.ts";
 import { makeRunReport } from "./RunReport.ts";
 
 /** The flags of every command that captures. */
@@ -62,7 +62,7 @@ export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
   const run = Effect.gen(function* () {
     const request = { dataDir, names, encoder: parquetEncoder };
     const { notes, sinks } = yield* dryRun ? openExistingSinks(request) : openSinksInThread(request, command.name);
-    yield* Effect.forEach(notes, (note) => Console.error(`note: ${note}`));
+    yield* Effect.forEach(notes, (note) => say(`note: ${note}`));
     const throttledMs = (yield* SegmentClient).throttledMs;
     const report = yield* makeRunReport({ command: command.name, json, dryRun, throttledMs });
     return yield* runCapture(

@@ -5,14 +5,13 @@ import * as CliConfig from "effect/cli/CliConfig";
 import * as CliOutput from "effect/cli/CliOutput";
 import * as Command from "effect/cli/Command";
 import * as GlobalFlag from "effect/cli/GlobalFlag";
-import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import * as Predicate from "effect/Predicate";
 import { version } from "../Version.ts";
 import { backfill } from "./BackfillCommand.ts";
 import { doctor } from "./DoctorCommand.ts";
 import { type CommandError, exitCodeOf, exitCodes } from "./ExitCode.ts";
-import { isReaderGone } from "./Output.ts";
+import { isReaderGone, say } from "./Output.ts";
 import { nightly } from "./NightlyCommand.ts";
 import { query } from "./QueryCommand.ts";
 import { rebuild } from "./RebuildCommand.ts";
@@ -38,7 +37,7 @@ const presenter: CliOutput.Presenter = {
   present: (event) => {
     if (event._tag !== "InvalidInvocation") return CliOutput.defaultPresenter.present(event);
     const reasons = event.errors.map(({ message }) => message.replaceAll(/\s+/g, " ").trim());
-    return Console.error(`segmeter: ${reasons.join("; ")}. See: ${event.commandPath.join(" ")} --help`);
+    return say(`segmeter: ${reasons.join("; ")}. See: ${event.commandPath.join(" ")} --help`);
   },
 };
 
@@ -50,11 +49,11 @@ export const main = (args: ReadonlyArray<string>) =>
       if (error._tag === "ShowHelp") {
         return Effect.succeed(error.errors.length === 0 ? exitCodes.done : exitCodes.usage);
       }
-      if (!isCommandError(error)) return Effect.as(Console.error(`segmeter: ${error.message}`), exitCodes.usage);
+      if (!isCommandError(error)) return Effect.as(say(`segmeter: ${error.message}`), exitCodes.usage);
       const code = exitCodeOf(error);
       return error._tag === "Incomplete" || error._tag === "TokenRefused"
         ? Effect.succeed(code)
-        : Effect.as(Console.error(`segmeter: ${withoutToken(error.message)}`), code);
+        : Effect.as(say(`segmeter: ${withoutToken(error.message)}`), code);
     }),
     Effect.catchDefect((defect) => (isReaderGone(defect) ? Effect.succeed(exitCodes.done) : Effect.die(defect))),
     Effect.provideService(CliOutput.Presenter, presenter),

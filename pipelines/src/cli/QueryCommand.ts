@@ -6,7 +6,6 @@ import type { Query, QueryError, QueryResult, QueryValue } from "@segmeter/duckd
 import * as Argument from "effect/cli/Argument";
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
-import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
@@ -18,7 +17,7 @@ import { pipeline } from "node:stream/promises";
 import { readSchemaVersion } from "../SchemaVersion.ts";
 import { sinkNames } from "../Sinks.ts";
 import * as Flags from "./Flags.ts";
-import { write } from "./Output.ts";
+import { say, write } from "./Output.ts";
 import { renderTable } from "./Table.ts";
 import { type UsageError, usageError } from "./UsageError.ts";
 
@@ -68,7 +67,7 @@ export const query = Command.make(
           from: Option.getOrElse(sink, () => "auto" as const),
           ...(asOf === undefined ? {} : { asOf }),
         });
-        if (opened.why !== undefined) yield* Console.error(`note: ${opened.why} The Parquet files are read instead.`);
+        if (opened.why !== undefined) yield* say(`note: ${opened.why} The Parquet files are read instead.`);
         if (format === "csv" || format === "parquet") return yield* copy(opened, sql, format);
         const result = yield* opened.run(sql);
         if (format === "table") return yield* printTable(result, toJson);
@@ -134,9 +133,7 @@ const printTable = (
       })}\n`,
     );
     if (found.length > tableRows) {
-      yield* Console.error(
-        `note: only the first ${tableRows} rows are shown; --format csv, json or ndjson has them all.`,
-      );
+      yield* say(`note: only the first ${tableRows} rows are shown; --format csv, json or ndjson has them all.`);
     }
   });
 

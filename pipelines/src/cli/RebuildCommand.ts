@@ -2,12 +2,11 @@
  * `segmeter rebuild`: the DuckDB file, made anew from the Parquet files alone.
  */
 import * as Command from "effect/cli/Command";
-import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as Flags from "./Flags.ts";
-import { write } from "./Output.ts";
+import { say, write } from "./Output.ts";
 import { usageError } from "./UsageError.ts";
 
 export const rebuild = Command.make(
@@ -25,8 +24,8 @@ export const rebuild = Command.make(
     }
     const { rebuildDirectory } = yield* Effect.promise(() => import("../index.ts"));
     const { aside, notes, partitions } = yield* Effect.scoped(rebuildDirectory(dataDir));
-    yield* Effect.forEach(notes, (note) => Console.error(`note: ${note}`));
-    if (aside !== undefined) yield* Console.error(`note: the old file could not be read; it is at ${aside}.`);
+    yield* Effect.forEach(notes, (note) => say(`note: ${note}`));
+    if (aside !== undefined) yield* say(`note: the old file could not be read; it is at ${aside}.`);
     yield* write(
       json
         ? `${JSON.stringify({ event: "rebuild-finished", partitions, aside: aside ?? null })}\n`

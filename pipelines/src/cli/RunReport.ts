@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { CaptureRunResult, OnFinish } from "../CaptureRun.ts";
 import { finishedLine, lineOf } from "./JsonLines.ts";
+import { printableLine } from "./Printable.ts";
 import { sentenceOf } from "./RestatementWords.ts";
 
 export interface RunReport {
@@ -18,7 +19,7 @@ export interface RunReport {
 }
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
-const err = (text: string): void => void process.stderr.write(`${text}\n`);
+const err = (text: string): void => void process.stderr.write(`${printableLine(text)}\n`);
 
 const seconds = (ms: number): string =>
   formatDuration(intervalToDuration({ start: 0, end: Math.round(ms / 1_000) * 1_000 })) || "0 seconds";

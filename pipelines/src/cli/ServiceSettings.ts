@@ -2,14 +2,15 @@
  * From flags and environment to the client's settings: token, host, and the clock that tests and rehearsals may set.
  */
 import { Instant, Now, type UsageMonth as Month, UsageMonth } from "@segmeter/domain";
-import { apiUrls, defaults, isToken, type SegmentConfig } from "@segmeter/segment";
+import { apiUrls, defaults, isToken, mostTokenLength, type SegmentConfig } from "@segmeter/segment";
 import * as Clock from "effect/Clock";
 import * as Config from "effect/Config";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Redacted from "effect/Redacted";
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { text } from "node:stream/consumers";
 import { version } from "../Version.ts";
 import { type UsageError, usageError } from "./UsageError.ts";
 
@@ -44,29 +45,31 @@ export const serviceSettings = Effect.fn("serviceSettings")(function* (
 
 const tokenOf = (file: Option.Option<string>): Effect.Effect<Redacted.Redacted, UsageError> =>
   Effect.gen(function* () {
-    const text = Option.isSome(file) ? yield* readToken(file.value) : yield* environment("SEGMENT_TOKEN");
-    if (text === undefined) {
+    const given = Option.isSome(file) ? yield* readToken(file.value) : yield* environment("SEGMENT_TOKEN");
+    if (given === undefined) {
       return yield* usageError(
         "There is no token.",
         "Set SEGMENT_TOKEN, or name a file that holds it with --token-file. To try segmeter without one: segmeter simulate.",
       );
     }
-    const token = Redacted.make(text, { label: "token" });
+    const token = Redacted.make(given, { label: "token" });
     if (!isToken(token)) {
-      return yield* usageError("The token has characters that no token has.", "Give the bare token, on one line.");
+      const what = given.length > mostTokenLength ? "is longer than any token" : "has characters that no token has";
+      return yield* usageError(`The token ${what}.`, "Give the bare token, on one line.");
     }
     return token;
   });
 
 const readToken = (path: string): Effect.Effect<string | undefined, UsageError> =>
   Effect.tryPromise({
-    try: async () => (await readFile(path, "utf8")).trim(),
+    // What is longer is no token, and may have no end.
+    try: async () => (await text(createReadStream(path, { end: 2 * mostTokenLength }))).trim(),
     catch: (cause) =>
       usageError(
         `The token file ${path} can't be read (${(cause as NodeJS.ErrnoException).code ?? "unknown"}).`,
         "Check --token-file.",
       ),
-  }).pipe(Effect.map((text) => (text === "" ? undefined : text)));
+  }).pipe(Effect.map((found) => (found === "" ? undefined : found)));
 
 const apiUrlOf = (flags: ServiceFlags): Effect.Effect<URL, UsageError> =>
   Effect.gen(function* () {

@@ -13,13 +13,12 @@ import {
   UsageMonth,
 } from "@segmeter/domain";
 import * as Command from "effect/cli/Command";
-import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { sinkNames } from "../Sinks.ts";
 import * as Flags from "./Flags.ts";
-import { write } from "./Output.ts";
+import { say, write } from "./Output.ts";
 import { renderTable } from "./Table.ts";
 import { usageError } from "./UsageError.ts";
 
@@ -54,7 +53,7 @@ export const status = Command.make(
         const { sinks } = yield* openExistingSinks({ dataDir, names, encoder: "parquetjs" });
         if (holder !== undefined) {
           const from = sinks.map(({ name }) => name).join(", ");
-          yield* Console.error(`note: ${dataDir} is held by ${holder}; this is what ${from} shows of it now.`);
+          yield* say(`note: ${dataDir} is held by ${holder}; this is what ${from} shows of it now.`);
         }
         const current = UsageMonth.of(yield* now);
         for (const opened of sinks) {
@@ -71,7 +70,7 @@ export const status = Command.make(
               ),
             );
         }
-        if (sinks.length === 0) yield* Console.error(`${dataDir} holds nothing yet.`);
+        if (sinks.length === 0) yield* say(`${dataDir} holds nothing yet.`);
       }),
     );
   }),

@@ -3,7 +3,6 @@
  */
 import * as Command from "effect/cli/Command";
 import * as Flag from "effect/cli/Flag";
-import * as Console from "effect/Console";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { existsSync } from "node:fs";
@@ -11,7 +10,7 @@ import type { DirectoryReport } from "../VerifyDirectory.ts";
 import { compareWithService } from "./AgainstService.ts";
 import { Incomplete } from "./ExitCode.ts";
 import * as Flags from "./Flags.ts";
-import { write } from "./Output.ts";
+import { say, write, writeLine } from "./Output.ts";
 import { usageError } from "./UsageError.ts";
 
 const flags = {
@@ -60,7 +59,7 @@ export const verify = Command.make(
       Effect.gen(function* () {
         const { openToVerify, verifyDirectory } = yield* Effect.promise(() => import("../index.ts"));
         const { names, notes, parquet } = yield* openToVerify(dataDir, given.sink, repair);
-        yield* Effect.forEach(notes, (note) => Console.error(`note: ${note}`));
+        yield* Effect.forEach(notes, (note) => say(`note: ${note}`));
         const report = yield* verifyDirectory({ dataDir, parquet, names, repair });
         yield* tell(report, json, repair);
         const isSound = report.left.length === 0;
@@ -87,25 +86,22 @@ export const verify = Command.make(
 const tell = ({ actions, checked, found, left }: DirectoryReport, json: boolean, repair: boolean) =>
   Effect.gen(function* () {
     const keys = new Set(left.map(({ kind, where }) => `${kind} ${where}`));
+    const line = (fields: object, words: string) => (json ? write(`${JSON.stringify(fields)}\n`) : writeLine(words));
     for (const { detail, kind, sinks, where } of found) {
       const mended = repair && !keys.has(`${kind} ${where}`);
-      yield* write(
-        json
-          ? `${JSON.stringify({ event: "problem-found", sinks, kind, where, detail, mended })}\n`
-          : `${mended ? "mended" : "problem"}: ${kind}: ${where}: ${detail}\n`,
+      yield* line(
+        { event: "problem-found", sinks, kind, where, detail, mended },
+        `${mended ? "mended" : "problem"}: ${kind}: ${where}: ${detail}`,
       );
     }
-    for (const action of actions) {
-      yield* write(json ? `${JSON.stringify({ event: "repaired", action })}\n` : `done: ${action}\n`);
-    }
+    for (const action of actions) yield* line({ event: "repaired", action }, `done: ${action}`);
     const { files, partitions, rows } = checked;
-    yield* write(
-      json
-        ? `${JSON.stringify({ event: "verify-finished", files, partitions, rows, problems: found.length, left: left.length })}\n`
-        : `${partitions} partitions, ${files} files, ${rows} rows checked: ${
-            found.length === 0
-              ? "all is as it should be"
-              : `${found.length} problems${repair ? `, ${left.length} of them left` : ""}`
-          }.\n`,
+    const sum =
+      found.length === 0
+        ? "all is as it should be"
+        : `${found.length} problems${repair ? `, ${left.length} of them left` : ""}`;
+    yield* line(
+      { event: "verify-finished", files, partitions, rows, problems: found.length, left: left.length },
+      `${partitions} partitions, ${files} files, ${rows} rows checked: ${sum}.`,
     );
   });
