@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Service } from "./Pages.ts";
+import type { Answered, Service } from "./Pages.ts";
 
 export interface Measured {
   /** Milliseconds from the first call to the end of the process. */
@@ -16,6 +16,7 @@ export interface Measured {
   readonly calls: number;
   /** Calls that were answered with 429. */
   readonly refused: number;
+  readonly answers: ReadonlyArray<Answered>;
   readonly stdout: string;
 }
 
@@ -68,6 +69,7 @@ export const measure = (
         ms: ended - Math.min(...requests.map(({ at }) => at)),
         rss: Number(await readFile(report, "utf8")),
         calls: requests.length,
+        answers: requests,
         refused: requests.filter(({ status }) => status === 429).length,
         stdout: Buffer.concat(said.out).toString(),
       };

@@ -12,8 +12,46 @@ export interface Service {
   readonly url: string;
   readonly token: string;
   /** Requests so far, in the order in which they were answered. `at`: milliseconds since 1970. */
-  readonly requests: ReadonlyArray<{ readonly at: number; readonly status: number | undefined }>;
+  readonly requests: ReadonlyArray<Answered>;
 }
+
+export interface Answered {
+  readonly at: number;
+  readonly status: number | undefined;
+  /** Without its query. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+/** Pages of the longest walk among the answers, which no concurrency can shorten. */
+export const longestWalk = (answers: ReadonlyArray<Answered>): number => {
+  const pages = new Map<string, Set<string | undefined>>();
+  for (const { path, query } of answers) {
+    const walk = `${path} ${query["period"]}`;
+    pages.set(walk, (pages.get(walk) ?? new Set()).add(query["pagination.cursor"]));
+  }
+  return Math.max(...[...pages.values()].map(({ size }) => size));
+};
+
+/** Calls that no reader of a month can do without: one for its workspace, and one for each page of what it has. */
+export const leastCalls = (
+  { token, url }: Service,
+  paths: ReadonlyArray<string>,
+  month: string,
+): Effect.Effect<number> =>
+  Effect.promise(async () => {
+    const pages = await Promise.all(
+      paths.map(async (path) => {
+        const query = new URLSearchParams({ period: `${month}-01`, "pagination.count": "1000" });
+        const headers = { authorization: `Bearer ${token}` };
+        const { data } = (await (await fetch(`${url}${path}?${query}`, { headers })).json()) as {
+          readonly data: { readonly pagination: { readonly totalEntries: number } };
+        };
+        return Math.ceil(data.pagination.totalEntries / 1000);
+      }),
+    );
+    return pages.reduce((sum, count) => sum + count, 1);
+  });
 
 export const simulated = (options: SimulatorOptions): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.orDie(
@@ -34,7 +72,7 @@ export const prepared = (options: SimulatorOptions): Effect.Effect<Service, neve
   Effect.gen(function* () {
     const { token, url: origin } = yield* simulated(options);
     const answers = new Map<string, Promise<Answer>>();
-    const requests: Array<Service["requests"][number]> = [];
+    const requests: Array<Answered> = [];
     const ask = async (path: string): Promise<Answer> => {
       const response = await fetch(origin + path, { headers: { authorization: `Bearer ${token}` } });
       return { status: response.status, body: Buffer.from(await response.arrayBuffer()) };
@@ -44,7 +82,8 @@ export const prepared = (options: SimulatorOptions): Effect.Effect<Service, neve
       const answer = answers.get(url) ?? ask(url);
       answers.set(url, answer);
       void answer.then(({ body, status }) => {
-        requests.push({ at, status });
+        const { pathname, searchParams } = new URL(url, origin);
+        requests.push({ at, status, path: pathname, query: Object.fromEntries(searchParams) });
         response.writeHead(status, {
           "content-type": "application/vnd.segment.v1+json",
           "content-length": body.length,

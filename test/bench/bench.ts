@@ -10,9 +10,10 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { monthsFrom } from "../../pipelines/test/Held.ts";
+import { allDatasets, backfill, clock, now, taskOf } from "./Commands.ts";
+import { areKept, atLeast, atMost, mebibytes, seconds, table, tell } from "./Lines.ts";
 import { measure, type Measured, programs } from "./Measure.ts";
-import { prepared, type Service, simulated } from "./Pages.ts";
-import type { Task } from "./Walk.ts";
+import { leastCalls, longestWalk, prepared, simulated } from "./Pages.ts";
 
 const { values: given } = parseArgs({
   options: {
@@ -23,55 +24,7 @@ const { values: given } = parseArgs({
 });
 const scale = <A>(full: A, quick: A): A => (given.quick ? quick : full);
 
-/** One line of the table. Without a bound it only tells. */
-interface Line {
-  readonly what: string;
-  readonly measured: string;
-  readonly promised: string;
-  readonly isKept: boolean;
-}
-
-const lines: Array<Line> = [];
-const tell = (what: string, measured: string, promised = "", isKept = true): void => {
-  lines.push({ what, measured, promised, isKept });
-  process.stderr.write(`${isKept ? " " : "!"} ${what}: ${measured}${promised === "" ? "" : ` (${promised})`}\n`);
-};
-const atMost = (what: string, value: number, bound: number, unit: string, digits = 2): void =>
-  tell(what, `${value.toFixed(digits)}${unit}`, `≤ ${bound}${unit}`, value <= bound);
-const atLeast = (what: string, value: number, bound: number, unit: string, digits = 2): void =>
-  tell(what, `${value.toFixed(digits)}${unit}`, `≥ ${bound}${unit}`, value >= bound);
-
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-const mebibytes = (bytes: number): number => bytes / 2 ** 20;
 const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
-
-const allDatasets = ["workspace-mtu", "source-mtu", "workspace-api-calls", "source-api-calls"];
-const now = "2024-02-20T06:00:00Z";
-
-const taskOf =
-  ({ token, url }: Service, months: ReadonlyArray<string>, datasets: ReadonlyArray<string>) =>
-  (dataDir: string): ReadonlyArray<string> => {
-    const task: Task = { url, token, months, datasets, concurrency: 8, dataDir };
-    return [JSON.stringify(task)];
-  };
-
-const backfill =
-  (months: ReadonlyArray<string>, datasets: ReadonlyArray<string>, ...flags: ReadonlyArray<string>) =>
-  (dataDir: string): ReadonlyArray<string> => [
-    "backfill",
-    "--from",
-    months[0]!,
-    "--to",
-    months.at(-1)!,
-    "--data-dir",
-    dataDir,
-    "--concurrency",
-    "8",
-    ...flags,
-    ...datasets.flatMap((dataset) => ["--dataset", dataset]),
-  ];
-
-const clock = { SEGMETER_NOW: now };
 
 /** The service is what takes the time: 100 ms for each call. */
 const apiBound = Effect.gen(function* () {
@@ -85,8 +38,8 @@ const apiBound = Effect.gen(function* () {
   const unlimited = yield* measure("segmeter", backfill(months, allDatasets), free, clock);
   const sdk = yield* measure("sdk", taskOf(free, months, allDatasets), free);
 
-  // The longest chain is the pages of one month of sources, one after the other.
-  const least = Math.max((ours.calls - ours.refused) / limit, Math.ceil((100 * 31) / 1000) * 0.1);
+  // Whichever is longer: all calls at the limit, or the pages of one month of sources, one after the other.
+  const least = Math.max((ours.calls - ours.refused) / limit, longestWalk(limited.requests) * 0.1);
   const scene = `${months.length} months × 4 datasets, ${ours.calls - ours.refused} calls, 100 ms each`;
   tell(`${scene}: segmeter under a limit of 50/s`, seconds(ours.ms));
   tell(`${scene}: segmeter without a limit`, seconds(unlimited.ms));
@@ -164,12 +117,52 @@ const nightly = Effect.gen(function* () {
     measure("segmeter", () => [...args, "--data-dir", dataDir], service, clock, dataDir);
   yield* run("backfill", "--from", "2023-11");
   const again = yield* run("nightly");
-  const rows = sources * 19;
-  const pages = Math.ceil(rows / 1000);
-  tell("A nightly run with nothing new: calls", String(again.calls));
-  // The workspace, then the longest chain of pages; names are read meanwhile.
-  const least = (2 + pages) * 100;
-  atMost("A nightly run with nothing new: times the time of its calls", again.ms / least, 1.2, " ×");
+  const paths = [
+    "/usage/mtu/daily",
+    "/usage/mtu/sources/daily",
+    "/usage/api-calls/daily",
+    "/usage/api-calls/sources/daily",
+  ];
+  const names = Math.ceil(sources / 1000);
+  const fewest = (yield* leastCalls(service, paths, now.slice(0, 7))) + names;
+  atMost("A nightly run with nothing new: calls more than the fewest possible", again.calls - fewest, 0, "", 0);
+  // The workspace, then its names, then the longest walk.
+  const leastMs = (1 + names + longestWalk(again.answers)) * 100;
+  atMost("A nightly run with nothing new: times the time of its calls", again.ms / leastMs, 1.2, " ×");
+});
+
+/** How time and memory grow with sources, and with months. Times are from the first call on, for a service whose answers are ready. */
+const growth = Effect.gen(function* () {
+  const run = Effect.fnUntraced(function* (sources: number, months: ReadonlyArray<string>) {
+    const service = yield* prepared({ now, workspaces: [{ sources, from: months[0]! }] });
+    const datasets = ["source-mtu"];
+    const rows = Number((yield* measure("floor", taskOf(service, months, datasets), service)).stdout);
+    const { ms, rss } = yield* measure("segmeter", backfill(months, datasets), service, clock);
+    const what = `Growth: ${sources.toLocaleString("en")} sources, ${months.length} months, ${rows.toLocaleString("en")} rows`;
+    tell(what, `${seconds(ms)}, ${mebibytes(rss).toFixed(0)} MiB`);
+    return { rows, ms };
+  });
+  interface Grown {
+    readonly rows: number;
+    readonly ms: number;
+  }
+  /** Of what comes on top of the smallest, which is mostly start and end. */
+  const perRow = (least: Grown, { ms, rows }: Grown) => (ms - least.ms) / (rows - least.rows);
+  const growthOf = (what: string, [least, middle, most]: readonly [Grown, Grown, Grown]) =>
+    atMost(`Growth: time a row, ${what}`, perRow(least, most) / perRow(least, middle), 1.25, " ×");
+
+  const month = ["2024-01"];
+  const bySources = [];
+  for (const sources of scale([10, 1_000, 10_000], [5, 50, 100])) {
+    bySources.push(yield* Effect.scoped(run(sources, month)));
+  }
+  growthOf(`${scale("10,000 sources, of 1,000", "100 sources, of 50")}`, bySources as [Grown, Grown, Grown]);
+  const months = monthsFrom("2014-01", "2023-12");
+  const byMonths = [];
+  for (const count of scale([1, 12, 120], [1, 2, 3])) {
+    byMonths.push(yield* Effect.scoped(run(scale(300, 20), months.slice(0, count))));
+  }
+  growthOf(`${scale("120 months, of 12", "3 months, of 2")}`, byMonths as [Grown, Grown, Grown]);
 });
 
 const startUp = Effect.sync(() => {
@@ -212,20 +205,7 @@ const encoders = Effect.gen(function* () {
   }
 });
 
-const cases = { startUp, encoders, apiBound, cpuBound, nightly, memory };
-
-const table = (): string => {
-  const rows = [
-    ["", "measured", "promised"],
-    ["---", "---:", "---:"],
-    ...lines.map(({ isKept, measured, promised, what }) => [
-      `${isKept ? "" : "**broken:** "}${what}`,
-      measured,
-      promised,
-    ]),
-  ];
-  return `${rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
-};
+const cases = { startUp, encoders, apiBound, cpuBound, nightly, memory, growth };
 
 for (const [name, run] of Object.entries(cases)) {
   if (given.only === undefined || given.only.split(",").includes(name)) await Effect.runPromise(Effect.scoped(run));
@@ -243,4 +223,4 @@ those of this machine.
 ${table()}`,
   );
 }
-process.exitCode = lines.every(({ isKept }) => isKept) ? 0 : 1;
+process.exitCode = areKept() ? 0 : 1;

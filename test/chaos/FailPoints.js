@@ -88,9 +88,20 @@ syncBuiltinESMExports();
 const duckdb = createRequire(new URL("../../packages/duckdb/src/index.ts", import.meta.url))("@duckdb/node-api");
 const changes =
   /^\s*(BEGIN|COMMIT|ROLLBACK|INSERT INTO|DELETE FROM|UPDATE|CREATE|ALTER|DROP|COPY|CHECKPOINT)\b(?:\s+([\w.]+))?/i;
-wrap(duckdb.DuckDBConnection.prototype, "run", ([sql]) => {
+const labelOfSql = (sql) => {
   const [, verb, object = ""] = changes.exec(sql) ?? [];
   return verb === undefined ? undefined : `sql ${verb} ${object}`.trim();
+};
+wrap(duckdb.DuckDBConnection.prototype, "run", ([sql]) => labelOfSql(sql));
+const prepared = new WeakMap();
+const { prepare } = duckdb.DuckDBConnection.prototype;
+duckdb.DuckDBConnection.prototype.prepare = async function (sql) {
+  const statement = await prepare.call(this, sql);
+  prepared.set(statement, sql);
+  return statement;
+};
+wrap(duckdb.DuckDBPreparedStatement.prototype, "run", function () {
+  return labelOfSql(prepared.get(this) ?? "");
 });
 for (const name of ["flushSync", "closeSync"]) wrap(duckdb.DuckDBAppender.prototype, name, () => `appender ${name}`);
 wrap(duckdb.DuckDBInstance.prototype, "closeSync", () => "database closeSync");

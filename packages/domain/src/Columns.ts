@@ -42,6 +42,19 @@ export const rowsOf = (table: Shape, rows: Rows): ReadonlyArray<Row> =>
 export const columnNamed = ({ columns }: Shape, { data }: Columns, name: string): ColumnData | undefined =>
   data[columns.findIndex((column) => column.name === name)];
 
+/** The same with one number in every row of a column of instants or days. */
+export const withConstant = ({ columns }: Shape, { data, length }: Columns, name: string, value: number): Columns => ({
+  length,
+  data: data.map((given, index) =>
+    columns[index]!.name === name
+      ? { values: new Float64Array(shared(length, 8)).fill(value), texts: [], nulls: undefined }
+      : given,
+  ),
+});
+
+/** Memory that threads share: to hand it over copies nothing. Nothing is written there after it was filled. */
+const shared = (length: number, width: number): SharedArrayBuffer => new SharedArrayBuffer(length * width);
+
 /**
  * Memory: 8 bytes a value, 4 for a text that is there already. Throws a `SinkError` (`Unrepresentable`) for a value of another type
  * than its column's, a count beyond 64 bits, and a column that the table does not have.
@@ -98,7 +111,7 @@ const pack =
   };
 
 const packNumbers = pack<Float64Array>(
-  (length) => new Float64Array(length),
+  (length) => new Float64Array(shared(length, 8)),
   (values, index, value) => {
     if (typeof value !== "number") return false;
     values[index] = value;
@@ -109,7 +122,7 @@ const packNumbers = pack<Float64Array>(
 const packTexts: Pack = (table, column, rows) => {
   const places = new Map<string, number>();
   const packed = pack<Uint32Array>(
-    (length) => new Uint32Array(length),
+    (length) => new Uint32Array(shared(length, 4)),
     (values, index, value) => {
       if (typeof value !== "string") return false;
       let place = places.get(value);
@@ -126,7 +139,7 @@ const packers: { readonly [Type in ColumnType]: Pack } = {
   TIMESTAMP: packNumbers,
   VARCHAR: packTexts,
   BIGINT: pack<BigInt64Array>(
-    (length) => new BigInt64Array(length),
+    (length) => new BigInt64Array(shared(length, 8)),
     (values, index, value) => {
       if (typeof value !== "bigint") return false;
       values[index] = value;
@@ -135,7 +148,7 @@ const packers: { readonly [Type in ColumnType]: Pack } = {
     },
   ),
   BOOLEAN: pack<Uint8Array>(
-    (length) => new Uint8Array(length),
+    (length) => new Uint8Array(shared(length, 1)),
     (values, index, value) => {
       values[index] = value === true ? 1 : 0;
       return typeof value === "boolean";

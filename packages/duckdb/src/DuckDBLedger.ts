@@ -18,9 +18,10 @@ import {
   UsageMonth,
 } from "@segmeter/domain";
 import * as Option from "effect/Option";
-import { appendRows } from "./DuckDBRows.ts";
+import { appendRows, insertRow } from "./DuckDBRows.ts";
 import { heldTable } from "./DuckDBSchema.ts";
 import { select } from "./DuckDBSession.ts";
+import { runAgain } from "./DuckDBStatements.ts";
 
 const { captures } = bookTables;
 
@@ -81,16 +82,19 @@ export const write = async (connection: DuckDBConnection, given: ReadonlyArray<C
   const unique = new Map(given.map((capture) => [capture.captureId, capture]));
   if (unique.size === 0) return;
   const ids = listValue([...unique.keys()]);
-  await connection.run("DELETE FROM captures WHERE capture_id IN (SELECT unnest($1::VARCHAR[]))", [ids]);
+  await runAgain(connection, "DELETE FROM captures WHERE capture_id IN (SELECT unnest($1::VARCHAR[]))", [ids]);
   const target = { table: captures.name, columns: allColumns(captures) };
-  await appendRows(connection, target, [...unique.values()].map(entryOf));
+  const entries = [...unique.values()].map(entryOf);
+  // An appender costs several times what it takes to insert the one row that nearly every capture is.
+  if (entries.length === 1) await insertRow(connection, target, entries[0]!);
+  else await appendRows(connection, target, entries);
 };
 
 /** Makes a capture the one that its partition's rows belong to. */
 export const hold = async (connection: DuckDBConnection, { captureId, partition }: Capture.Capture): Promise<void> => {
   const values = [...keyOf(partition), partition.dataset];
-  await connection.run(`DELETE FROM ${heldTable.name} WHERE ${ofPartition}`, values);
-  await connection.run(`INSERT INTO ${heldTable.name} VALUES ($1, $2, $3, $4)`, [...values, captureId]);
+  await runAgain(connection, `DELETE FROM ${heldTable.name} WHERE ${ofPartition}`, values);
+  await runAgain(connection, `INSERT INTO ${heldTable.name} VALUES ($1, $2, $3, $4)`, [...values, captureId]);
 };
 
 const read = async (

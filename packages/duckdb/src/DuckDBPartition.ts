@@ -22,6 +22,7 @@ import {
 import * as Ledger from "./DuckDBLedger.ts";
 import { appendRows } from "./DuckDBRows.ts";
 import { select } from "./DuckDBSession.ts";
+import { runAgain } from "./DuckDBStatements.ts";
 
 const ofPartition = "workspace_id = $1 AND usage_month = $2";
 
@@ -53,7 +54,7 @@ export const writeRows = async (
   rows: Columns,
 ): Promise<void> => {
   const table = usageTableOf(partition);
-  await connection.run(`DELETE FROM ${table.name} WHERE ${ofPartition}`, Ledger.keyOf(partition));
+  await runAgain(connection, `DELETE FROM ${table.name} WHERE ${ofPartition}`, Ledger.keyOf(partition));
   await append(connection, table, partition, rows);
 };
 
@@ -66,7 +67,7 @@ export const writeRevisions = async (
   const table = revisionTableOf(partition);
   if (since < Number.MAX_SAFE_INTEGER) {
     const values = [...Ledger.keyOf(partition), new DuckDBTimestampValue(BigInt(since))];
-    await connection.run(`DELETE FROM ${table.name} WHERE ${ofPartition} AND superseded_at > $3`, values);
+    await runAgain(connection, `DELETE FROM ${table.name} WHERE ${ofPartition} AND superseded_at > $3`, values);
   }
   if (revisions.length > 0) await append(connection, table, partition, revisions);
 };

@@ -32,6 +32,7 @@ import {
   sinkError,
   type Value,
 } from "@segmeter/domain";
+import { runAgain } from "./DuckDBStatements.ts";
 
 /** Rows of a chunk: DuckDB's vector size. */
 export const chunkRows = 2_048;
@@ -118,6 +119,20 @@ export const appendRows = async (
   }
 };
 
+/** Inserts one row, by the same rules: all columns of the table, none of them nullable. Throws as {@link appendRows}. */
+export const insertRow = async (connection: DuckDBConnection, { columns, table }: Target, row: Row): Promise<void> => {
+  const { data } = columnsOf({ name: table, columns }, [row]);
+  const values = columns.map((column, index) => itemOf(column, 0, readerOf(column.type, data[index]!)(0)));
+  const places = columns.map((_, index) => `$${index + 1}`).join(", ");
+  await runAgain(connection, `INSERT INTO ${table} VALUES (${places})`, values);
+};
+
+const itemOf = (column: Column, index: number, value: Value): DuckDBValue => {
+  const item = value === null ? null : encoders[column.type](value);
+  if (item === undefined) throw unrepresentable(column, index, value);
+  return item;
+};
+
 /** What DuckDB is to take a column for, and what fills a vector with the rows from one on. */
 interface Filler {
   readonly type: DuckDBType;
@@ -130,14 +145,7 @@ const constantly = (column: Column, value: Value): ColumnData =>
 
 const fillerOf = (column: Column, data: ColumnData, length: number): Filler => {
   const { nulls, values } = data;
-  const encode = encoders[column.type];
   const read = readerOf(column.type, data);
-  const itemAt = (index: number): DuckDBValue => {
-    const value = read(index);
-    const item = value === null ? null : encode(value);
-    if (item === undefined) throw unrepresentable(column, index, value);
-    return item;
-  };
   const isConstant = values.length < length;
   return {
     type: (column.type === "VARCHAR" ? enumerationOf(data, length) : undefined) ?? types[column.type],
@@ -147,7 +155,8 @@ const fillerOf = (column: Column, data: ColumnData, length: number): Filler => {
       let item: DuckDBValue = null;
       for (let offset = 0; offset < count; offset++) {
         const index = isConstant ? 0 : start + offset;
-        if (before < 0 || nulls !== undefined || values[index] !== values[before]) item = itemAt(index);
+        if (before < 0 || nulls !== undefined || values[index] !== values[before])
+          item = itemOf(column, index, read(index));
         before = index;
         vector.setItem(offset, item);
       }

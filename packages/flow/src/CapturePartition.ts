@@ -4,6 +4,7 @@
  */
 import {
   Capture,
+  type Columns,
   companionOf,
   datasetOf,
   now,
@@ -25,7 +26,7 @@ import type { CaptureTask } from "./Plan.ts";
 import { recordFailure } from "./RecordFailure.ts";
 import { Rejects } from "./Rejects.ts";
 import { type Restatement, restatementOf } from "./Restate.ts";
-import { momentAfter, revise } from "./Revise.ts";
+import { firstObserved, momentAfter, revise } from "./Revise.ts";
 import { walk, type Walked } from "./Walk.ts";
 
 export interface CaptureContext {
@@ -41,7 +42,7 @@ export interface CaptureContext {
 
 export interface CaptureResult {
   readonly capture: Capture.Capture;
-  /** None for a partition that failed. */
+  /** None for a partition that failed. `observed_at` may be 0, which stands for the capture's own moment. */
   readonly rows: ReadonlyArray<UsageRow>;
   /** Held versions that this capture corrected or withdrew. */
   readonly revisions: number;
@@ -78,7 +79,9 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
       const held = yield* heldVersion(task, context);
       const present = yield* now;
       const capturedAt = momentAfter(present, held?.capture);
-      const revised = revise(held?.rows ?? [], rows, capturedAt);
+      const isFirst = held === undefined || held.rows.length === 0;
+      const revised = isFirst ? { rows, superseded: [] } : revise(held.rows, rows, capturedAt);
+      const handed = isFirst ? yield* allFirstObserved(partition, rows, capturedAt) : revised.rows;
       const isWithdrawn = rows.length === 0 && revised.superseded.length > 0;
       const capture: Capture.Capture = {
         captureId: crypto.randomUUID(),
@@ -108,7 +111,7 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
       yield* setAside
         .keep(capture, rejects)
         .pipe(
-          Effect.andThen(load(context.sinks, { capture, rows: revised.rows }, superseded)),
+          Effect.andThen(load(context.sinks, { capture, rows: handed }, superseded)),
           Effect.andThen(setAside.settle(capture)),
           Effect.uninterruptible,
         );
@@ -131,6 +134,9 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
   if (error.reason._tag === "NotFound") return yield* keep("absent", absence);
   return yield* failed(error.reason._tag === "Forbidden" ? "forbidden" : "failed", error);
 });
+
+const allFirstObserved = (...given: Parameters<typeof firstObserved>): Effect.Effect<Columns, SinkError> =>
+  Effect.try({ try: () => firstObserved(...given), catch: (cause) => cause as SinkError });
 
 /** A 404, as a walk. */
 const absence: Walked = { pages: 0, rejects: [], rows: [], warnings: [], unknownFields: [] };

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect";
 /** Not interruptible: what has begun is brought to its end. */
 export const load = (
   sinks: ReadonlyArray<Sink>,
-  captured: Capture.CapturedPartition,
+  captured: Capture.Handed,
   superseded: Capture.Superseded,
 ): Effect.Effect<void, SinkError> =>
   Effect.uninterruptible(Effect.forEach(sinks, (sink) => sink.replace(captured, superseded), { discard: true }));

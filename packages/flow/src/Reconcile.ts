@@ -4,7 +4,8 @@
  * The result says whether the walk may be kept, must be walked again (the service changed under it, or contradicts its own
  * totals), or is refused.
  */
-import { areAscending, byKey, type Capture, Instant, keyOf, sameFigures, type UsageRow } from "@segmeter/domain";
+import { byKey, type Capture, Instant, keyOf, sameFigures, type UsageRow } from "@segmeter/domain";
+import { isWithinPeriod } from "./Figure.ts";
 import type { FlowConfig } from "./FlowConfig.ts";
 import type { GateReason } from "./FlowError.ts";
 import type { NormalisedPage } from "./Normalise.ts";
@@ -45,7 +46,7 @@ export const reconcile = (pages: ReadonlyArray<WalkedPage>, config: FlowConfig):
 
   const folded = fold(pages);
   if ("conflict" in folded) return refused("ConflictingRows", folded.conflict);
-  const outside = outsidePeriod(folded.rows);
+  const outside = pages.every(({ isWithinPeriods }) => isWithinPeriods) ? [] : outsidePeriod(folded.rows);
   if (outside.length > 0 && config.gates === "fail") return refused("OutsidePeriod", outside[0]!.message);
 
   const unknownFields = [...new Set(pages.flatMap((page) => [...page.unknownFields]))].sort();
@@ -74,7 +75,7 @@ interface Folded {
 /** One row a key: equal repetitions are folded, of two snapshots the later stands. */
 const fold = (pages: ReadonlyArray<WalkedPage>): Folded | { readonly conflict: string } => {
   const all = pages.flatMap(({ rows }) => rows);
-  if (areAscending(all)) return { rows: all, distinct: all.length, repeated: 0, warnings: [] };
+  if (areAscendingPages(pages)) return { rows: all, distinct: all.length, repeated: 0, warnings: [] };
   const byTime = new Map<string, UsageRow>();
   const latest = new Map<string, UsageRow>();
   let repeated = 0;
@@ -112,13 +113,20 @@ const fold = (pages: ReadonlyArray<WalkedPage>): Folded | { readonly conflict: s
   return { rows: [...latest.values()].sort(byKey), distinct: latest.size + snapshots, repeated, warnings };
 };
 
+/** In the order of their keys from the first page to the last, none twice: what most walks are. */
+const areAscendingPages = (pages: ReadonlyArray<WalkedPage>): boolean => {
+  const ends = pages.flatMap(({ rows }) => (rows.length === 0 ? [] : [rows[0]!, rows.at(-1)!]));
+  return (
+    pages.every(({ isAscending }) => isAscending) &&
+    ends.every((row, index) => index === 0 || index % 2 === 1 || byKey(ends[index - 1]!, row) < 0)
+  );
+};
+
 const describe = (row: UsageRow): string =>
   `${"source_id" in row ? `source ${row.source_id} on ` : ""}${Instant.formatDay(row.day)}`;
 
 const outsidePeriod = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<Capture.Warning> => {
-  const outside = rows.filter(
-    (row) => "period_start" in row && (row.snapshot_at < row.period_start || row.snapshot_at > row.period_end),
-  );
+  const outside = rows.filter((row) => !isWithinPeriod(row));
   const [first] = outside;
   if (first === undefined) return [];
   const more = outside.length === 1 ? "" : `, and ${outside.length - 1} more`;

@@ -2,7 +2,19 @@
  * Revise: the comparison of the held rows with the fetched ones. Pure. A version that is still the same keeps the moment at which
  * it was first observed; one that is corrected or gone becomes a revision.
  */
-import { type Capture, type Instant, keyOf, type Revision, sameFigures, type UsageRow } from "@segmeter/domain";
+import {
+  type Capture,
+  type Columns,
+  columnsOf,
+  type Instant,
+  keyOf,
+  type Partition,
+  type Revision,
+  sameFigures,
+  type UsageRow,
+  usageTableOf,
+  withConstant,
+} from "@segmeter/domain";
 
 export interface Revised {
   /** The fetched rows, in their order, each with the moment at which its version was first observed. */
@@ -15,13 +27,20 @@ export interface Revised {
 export const momentAfter = (present: Instant.EpochMicros, before: Capture.Capture | undefined): Instant.EpochMicros =>
   before === undefined ? present : Math.max(present, before.capturedAt + 1);
 
+/** The rows of a partition of which nothing was held: all are first observed at `observedAt`. Throws as `toColumns`. */
+export const firstObserved = (
+  partition: Partition.Partition,
+  rows: ReadonlyArray<UsageRow>,
+  observedAt: Instant.EpochMicros,
+): Columns =>
+  withConstant(usageTableOf(partition), columnsOf(usageTableOf(partition), rows), "observed_at", observedAt);
+
 /** Both lists are unique by key. `observedAt` is later than any moment in `held`. */
 export const revise = (
   held: ReadonlyArray<UsageRow>,
   fetched: ReadonlyArray<UsageRow>,
   observedAt: Instant.EpochMicros,
 ): Revised => {
-  if (held.length === 0) return { rows: fetched.map((row) => ({ ...row, observed_at: observedAt })), superseded: [] };
   const before = new Map(held.map((row) => [keyOf(row), row]));
   const rows = fetched.map((row): UsageRow => {
     const key = keyOf(row);

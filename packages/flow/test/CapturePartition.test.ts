@@ -62,7 +62,13 @@ const capture = (setting: Setting) => {
     isUneven: setting.isUneven === true,
   };
   const result = Effect.flatMap(partiesOf(workspaceId, sinks), (parties) => capturePartition(task, context(parties)));
-  return { events, rejects, result: provide(result) };
+  const stamped = Effect.map(result, (captured) => ({
+    ...captured,
+    rows: captured.rows.map((row) =>
+      row.observed_at === 0 ? { ...row, observed_at: captured.capture.capturedAt } : row,
+    ),
+  }));
+  return { events, rejects, result: provide(stamped) };
 };
 
 const ledgerOf = (sink: MemorySink): ReadonlyArray<Capture.Capture> => [...sink.ledger.values()];

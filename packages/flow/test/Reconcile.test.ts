@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest";
-import { byKey, keyOf, type UsageRow } from "@segmeter/domain";
+import { areAscending, byKey, keyOf, type UsageRow } from "@segmeter/domain";
 import * as fc from "fast-check";
+import { isWithinPeriod } from "../src/Figure.ts";
 import type { FlowConfig, Reject } from "../src/index.ts";
 import { isEvenlyPaged, reconcile, type Verdict, type WalkedPage } from "../src/Reconcile.ts";
 import {
@@ -25,6 +26,8 @@ const walked = (
 ): ReadonlyArray<WalkedPage> =>
   pages.map((rows, index) => ({
     rows,
+    isAscending: areAscending(rows),
+    isWithinPeriods: rows.every(isWithinPeriod),
     rejects: [],
     unknownFields: new Set<string>(),
     sent: rows.length,

@@ -56,6 +56,9 @@ const fixed =
 
 /** As the machine has them, which is little-endian on nearly all. */
 const bigints: Write = ({ nulls, values }) => {
+  if (nulls === undefined && endianness() === "LE") {
+    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  }
   const kept = (
     nulls === undefined ? values.slice() : values.filter((_, index) => nulls[index] === 0)
   ) as BigInt64Array;

@@ -3,7 +3,7 @@
  * the new one, whole; a process that is killed leaves at most a temporary file, which the next run sweeps away.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { columnsOf, type EncodeRequest, type Encoder, type SinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
@@ -35,6 +35,7 @@ export const stageFile = Effect.fn("ParquetFile.stageFile")(function* (
   const rows = yield* attempt(operation, async () => columnsOf(request.table, request.rows));
   const staged = { ...request, rows, path: temporary };
   yield* encoder.encode(staged);
+  yield* attempt(operation, () => chmod(temporary, 0o600));
   yield* checkFile(staged);
   return {
     commit: Effect.uninterruptible(

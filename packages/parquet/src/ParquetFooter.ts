@@ -155,8 +155,12 @@ const periodOf = (
   rows: Columns,
 ): readonly [start: Instant.EpochMicros, end: Instant.EpochMicros] => {
   let [start, end] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const at of columnNamed(table, rows, "period_start")?.values ?? []) start = Math.min(start, Number(at));
-  for (const at of columnNamed(table, rows, "period_end")?.values ?? []) end = Math.max(end, Number(at));
+  const starts = columnNamed(table, rows, "period_start")?.values as Float64Array | undefined;
+  const ends = columnNamed(table, rows, "period_end")?.values as Float64Array | undefined;
+  for (let index = 0; starts !== undefined && ends !== undefined && index < rows.length; index++) {
+    start = Math.min(start, starts[index]!);
+    end = Math.max(end, ends[index]!);
+  }
   return start <= end ? [start, end] : [UsageMonth.start(month), UsageMonth.end(month)];
 };
 

@@ -237,3 +237,48 @@ describe("any JSON", () => {
       { numRuns: 1_000 },
     ));
 });
+
+describe("a plain row", () => {
+  const digits = FastCheck.string({
+    unit: FastCheck.constantFrom(..."0123456789"),
+    minLength: 1,
+    maxLength: 18,
+    size: "max",
+  });
+  const odd = FastCheck.constantFrom("", "-1", "1.0", "1e3", " 1", "+1", "0x1", "１", "1_000", 5, 5.5, -1, null, true);
+  const seconds = FastCheck.oneof(
+    FastCheck.integer({ min: 0, max: 9_000_000_000 }),
+    FastCheck.constantFrom(-1, 0.5, 9_000_000_001, Number.NaN, "5", null),
+  );
+
+  /** Digits in front that change nothing, but which no plain count has. */
+  const padded = (value: unknown): unknown =>
+    typeof value === "string" && /^[0-9]+$/.test(value) ? value.padStart(30, "0") : value;
+
+  it("is decoded as the schema decodes it, and refused where the schema refuses it", () =>
+    FastCheck.assert(
+      FastCheck.property(
+        FastCheck.constantFrom(...datasetNames),
+        FastCheck.array(FastCheck.oneof({ weight: 9, arbitrary: digits }, odd), { minLength: 5, maxLength: 5 }),
+        FastCheck.tuple(seconds, seconds),
+        FastCheck.oneof(
+          FastCheck.string(),
+          FastCheck.constantFrom("s", "", "x".repeat(200), "x".repeat(201), 5, undefined),
+        ),
+        (dataset, counts, [periodStart, periodEnd], sourceId) => {
+          const names = ["anonymous", "anonymousIdentified", "identified", "neverIdentified", "apiCalls"];
+          const row = { ...rows[dataset], periodStart, periodEnd, sourceId };
+          const withCounts = (change: (value: unknown) => unknown) => ({
+            ...row,
+            ...Object.fromEntries(names.map((name, index) => [name, change(counts[index])])),
+          });
+          const decode = decodeWireRow(dataset);
+          const [plain, checked] = [decode(withCounts((value) => value)), decode(withCounts(padded))];
+          assert.deepStrictEqual(Result.isSuccess(plain), Result.isSuccess(checked));
+          if (Result.isSuccess(plain) && Result.isSuccess(checked))
+            assert.deepStrictEqual(plain.success, checked.success);
+        },
+      ),
+      { numRuns: 3_000 },
+    ));
+});
