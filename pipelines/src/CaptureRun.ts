@@ -93,15 +93,17 @@ export const runCapture = Effect.fn("runCapture")(function* (
       version,
       started,
     };
-    const save = (state: Run.Run) => Effect.forEach(sinks, (sink) => sink.saveRun(state), { discard: true });
+    const save = (state: Run.Run) => Effect.forEach(sinks, (sink) => sink.saveRun(state), sideBySide);
     const ledgers = holdings.map(({ held }) => held);
     yield* levelBooks(workspace.id, parties, isLevelIn(ledgers));
     yield* (yield* Rejects).sweep(workspace.id, ledgers.flat());
     yield* save(run);
 
     const work = Effect.gen(function* () {
-      if (planned.tasks.length > 0) yield* saveNames(workspace, sinks);
-      yield* runPlan({ plan: planned, runId, config, parties, progress, findings });
+      const named = planned.tasks.length === 0 ? Effect.void : saveNames(workspace, sinks);
+      const captured = runPlan({ plan: planned, runId, config, parties, progress, findings });
+      // Neither needs the other; a token that is refused ends both.
+      yield* Effect.all([named, captured], sideBySide);
     });
     // However the work ends, the book says so; a book that can't be written must not hide why the work failed.
     return yield* Effect.onExit(work, (exit) =>
@@ -121,6 +123,8 @@ export const runCapture = Effect.fn("runCapture")(function* (
   );
 });
 
+const sideBySide = { concurrency: "unbounded", discard: true } as const;
+
 /** Names are no figures: where they cannot be read, the run goes on and says so. */
 const saveNames = (
   workspace: { readonly id: string; readonly slug: string; readonly name: string },
@@ -135,5 +139,5 @@ const saveNames = (
       ),
     );
     const seenAt = yield* now;
-    yield* Effect.forEach(sinks, (sink) => sink.saveNames({ workspace, sources, seenAt }), { discard: true });
+    yield* Effect.forEach(sinks, (sink) => sink.saveNames({ workspace, sources, seenAt }), sideBySide);
   });

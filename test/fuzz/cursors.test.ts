@@ -27,7 +27,8 @@ beforeAll(async () => {
       received.push(/[?&]pagination\.cursor=([^&]*)/.exec(url)?.[1]);
       const next = given[received.length - 1];
       const pagination = next === undefined ? {} : { next };
-      response.end(JSON.stringify({ data: { dailyWorkspaceMTUUsage: [], pagination } }));
+      // Another row on each page: those that go on with the same ones are ended for that.
+      response.end(JSON.stringify({ data: { dailyWorkspaceMTUUsage: [{ page: received.length }], pagination } }));
     });
     return yield* clientFor(service.url, { maxTries: 1 });
   });

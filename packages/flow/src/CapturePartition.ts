@@ -15,6 +15,7 @@ import {
 } from "@segmeter/domain";
 import { CallTally, isTokenRefused, makeCallTally, type SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
+import * as Fiber from "effect/Fiber";
 import * as Result from "effect/Result";
 import { tell } from "./Event.ts";
 import type { FlowConfig } from "./FlowConfig.ts";
@@ -65,6 +66,8 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
 ): Effect.fn.Return<CaptureResult, FatalError, SegmentClient | Rejects> {
   const { partition } = task;
   const tally = makeCallTally(yield* CallTally);
+  // Read while the pages come; what has to be levelled first waits until there is something to compare it with.
+  const reading = task.isUneven ? undefined : yield* Effect.forkChild(heldVersion(task, context));
   const walked = yield* walk(partition, context.config).pipe(Effect.provideService(CallTally, tally), Effect.result);
   const failed = (outcome: "forbidden" | "failed", error: SegmentError | FlowError | SinkError) =>
     Effect.map(
@@ -76,7 +79,7 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
     Effect.gen(function* () {
       const workspace =
         companionOf(partition.dataset) === undefined ? undefined : yield* context.companionRows(partition);
-      const held = yield* heldVersion(task, context);
+      const held = yield* reading === undefined ? heldVersion(task, context) : Fiber.join(reading);
       const present = yield* now;
       const capturedAt = momentAfter(present, held?.capture);
       const isFirst = held === undefined || held.rows.length === 0;
