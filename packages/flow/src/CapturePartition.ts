@@ -5,6 +5,7 @@
 import {
   Capture,
   type Columns,
+  columnsOf,
   companionOf,
   datasetOf,
   now,
@@ -12,6 +13,7 @@ import {
   type Sink,
   type SinkError,
   type UsageRow,
+  usageTableOf,
 } from "@segmeter/domain";
 import { CallTally, isTokenRefused, makeCallTally, type SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
@@ -25,7 +27,7 @@ import { isFatal, load } from "./Load.ts";
 import { notice, periodEndOf } from "./Notice.ts";
 import type { CaptureTask } from "./Plan.ts";
 import { recordFailure } from "./RecordFailure.ts";
-import { Rejects } from "./Rejects.ts";
+import { type Reject, Rejects } from "./Rejects.ts";
 import { type Restatement, restatementOf } from "./Restate.ts";
 import { firstObserved, momentAfter, revise } from "./Revise.ts";
 import { walk, type Walked } from "./Walk.ts";
@@ -37,13 +39,18 @@ export interface CaptureContext {
   readonly sinks: ReadonlyArray<Sink>;
   /** The same, with their books as the run found them. */
   readonly parties: ReadonlyArray<Party>;
+  /** Bounds how many partitions are walked at once; those that are written meanwhile do not count. */
+  readonly walking: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>;
   /** The workspace's own rows of the month, for a partition of sources; waits for them if they are being captured. */
   readonly companionRows: (partition: Partition.Partition) => Effect.Effect<ReadonlyArray<UsageRow> | undefined>;
 }
 
 export interface CaptureResult {
   readonly capture: Capture.Capture;
-  /** None for a partition that failed. `observed_at` may be 0, which stands for the capture's own moment. */
+  /**
+   * The workspace's own, for those that hold its sources against them; none of sources, and none for a partition that failed.
+   * `observed_at` may be 0, which stands for the capture's own moment.
+   */
   readonly rows: ReadonlyArray<UsageRow>;
   /** Held versions that this capture corrected or withdrew. */
   readonly revisions: number;
@@ -56,90 +63,142 @@ export interface CaptureResult {
 /** What ends the whole run: the token is refused for everything, or a sink can take nothing more. */
 export type FatalError = SegmentError | SinkError;
 
+/** What is to be committed. Rows are by column from here on: those that were walked and held need not stay in memory. */
+interface Prepared {
+  readonly capture: Capture.Capture;
+  readonly rows: Columns;
+  readonly superseded: Capture.Superseded;
+  readonly rejects: ReadonlyArray<Reject>;
+  readonly restatement: Restatement | undefined;
+  readonly unknownFields: ReadonlyArray<string>;
+  /** The workspace's own, but for `observed_at`. */
+  readonly figures: ReadonlyArray<UsageRow>;
+}
+
+type Failed = { readonly outcome: "forbidden" | "failed"; readonly error: SegmentError | FlowError | SinkError };
+
 /**
  * Never fails for the partition's own sake: what went wrong is in the capture's outcome, and in the ledger. Memory: the
- * partition's rows, fetched and held.
+ * partition's rows, fetched and held, until they are compared; then about 90 bytes a row.
  */
 export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
   task: CaptureTask,
   context: CaptureContext,
 ): Effect.fn.Return<CaptureResult, FatalError, SegmentClient | Rejects> {
-  const { partition } = task;
   const tally = makeCallTally(yield* CallTally);
-  // Read while the pages come; what has to be levelled first waits until there is something to compare it with.
-  const reading = task.isUneven ? undefined : yield* Effect.forkChild(heldVersion(task, context));
-  const walked = yield* walk(partition, context.config).pipe(Effect.provideService(CallTally, tally), Effect.result);
-  const failed = (outcome: "forbidden" | "failed", error: SegmentError | FlowError | SinkError) =>
+  const failed = ({ error, outcome }: Failed) =>
     Effect.map(
-      recordFailure({ partition, runId: context.runId, outcome, error, tally }, context.config, context.sinks),
+      recordFailure(
+        { partition: task.partition, runId: context.runId, outcome, error, tally },
+        context.config,
+        context.sinks,
+      ),
       (capture): CaptureResult => ({ capture, rows: [], revisions: 0, restatement: undefined, unknownFields: [] }),
     );
+  const result = yield* prepare(task, context, tally).pipe(
+    Effect.flatMap((prepared): Effect.Effect<CaptureResult | Failed, SinkError, Rejects> =>
+      "error" in prepared ? Effect.succeed(prepared) : commit(prepared, context),
+    ),
+    Effect.catchIf(
+      (error): error is SinkError => error._tag === "SinkError" && !isFatal(error),
+      (error): Effect.Effect<Failed> => Effect.succeed({ outcome: "failed", error }),
+    ),
+  );
+  return "error" in result ? yield* failed(result) : result;
+});
 
-  const keep = (outcome: Capture.HeldOutcome, { pages, rejects, rows, unknownFields, warnings }: Walked) =>
-    Effect.gen(function* () {
-      const workspace =
-        companionOf(partition.dataset) === undefined ? undefined : yield* context.companionRows(partition);
-      const held = yield* reading === undefined ? heldVersion(task, context) : Fiber.join(reading);
-      const present = yield* now;
-      const capturedAt = momentAfter(present, held?.capture);
-      const isFirst = held === undefined || held.rows.length === 0;
-      const revised = isFirst ? { rows, superseded: [] } : revise(held.rows, rows, capturedAt);
-      const handed = isFirst ? yield* allFirstObserved(partition, rows, capturedAt) : revised.rows;
-      const isWithdrawn = rows.length === 0 && revised.superseded.length > 0;
-      const capture: Capture.Capture = {
-        captureId: crypto.randomUUID(),
-        runId: context.runId,
-        partition,
-        // A month that vanished is looked at once more before it is taken as final.
-        state: isWithdrawn
-          ? "open"
-          : Capture.stateAt(present, periodEndOf(partition.month, rows), context.config.settleDays),
-        outcome,
-        rows: rows.length,
-        pages,
-        requests: tally.requests,
-        retries: tally.retries,
-        warnings: [
-          ...warnings,
-          ...(isWithdrawn ? [withdrawal(partition, revised.superseded.length)] : []),
-          ...notice(partition.month, rows, workspace),
-        ],
-        capturedAt,
-      };
-      // Where nothing is held nothing is superseded, and revisions that a lost file left behind stay.
-      const since = held?.capture.capturedAt ?? Number.MAX_SAFE_INTEGER;
-      const superseded = { since, revisions: revised.superseded, captures: [] };
-      const setAside = yield* Rejects;
-      // Together, for a settled partition is not read again, and its rejects would be lost.
-      yield* setAside
-        .keep(capture, rejects)
-        .pipe(
-          Effect.andThen(load(context.sinks, { capture, rows: handed }, superseded)),
-          Effect.andThen(setAside.settle(capture)),
-          Effect.uninterruptible,
-        );
-      const restatement = restatementOf(partition, held?.rows ?? [], revised.rows, revised.superseded);
-      const revisions = revised.superseded.length;
-      yield* tell({ _tag: "PartitionCaptured", capture, revisions });
-      return { capture, rows: revised.rows, revisions, restatement, unknownFields };
-    }).pipe(
-      Effect.catchIf(
-        (error) => !isFatal(error),
-        (error) => failed("failed", error),
-      ),
+/** From the first request to what there is to commit. */
+const prepare = Effect.fnUntraced(function* (
+  task: CaptureTask,
+  context: CaptureContext,
+  tally: CallTally,
+): Effect.fn.Return<Prepared | Failed, FatalError, SegmentClient> {
+  const { partition } = task;
+  // Read while the pages come; what has to be levelled first waits until there is something to compare it with.
+  const reading = task.isUneven ? undefined : yield* Effect.forkChild(heldVersion(task, context));
+  const walked = yield* walk(partition, context.config).pipe(
+    Effect.provideService(CallTally, tally),
+    context.walking,
+    Effect.result,
+  );
+  if (Result.isFailure(walked)) {
+    const error = walked.failure;
+    if (error._tag === "FlowError") return { outcome: "failed", error };
+    if (isTokenRefused(error)) return yield* error;
+    if (error.reason._tag !== "NotFound") {
+      return { outcome: error.reason._tag === "Forbidden" ? "forbidden" : "failed", error };
+    }
+  }
+  const { pages, rejects, rows, unknownFields, warnings } = Result.isSuccess(walked) ? walked.success : absence;
+  const outcome = Result.isFailure(walked) ? "absent" : rows.length === 0 ? "empty" : "captured";
+
+  const companion = companionOf(partition.dataset);
+  const workspace = companion === undefined ? undefined : yield* context.companionRows(partition);
+  const held = yield* reading === undefined ? heldVersion(task, context) : Fiber.join(reading);
+  const present = yield* now;
+  const capturedAt = momentAfter(present, held?.capture);
+  const isFirst = held === undefined || held.rows.length === 0;
+  const revised = isFirst ? { rows, superseded: [] } : revise(held.rows, rows, capturedAt);
+  const isWithdrawn = rows.length === 0 && revised.superseded.length > 0;
+  const capture: Capture.Capture = {
+    captureId: crypto.randomUUID(),
+    runId: context.runId,
+    partition,
+    // A month that vanished is looked at once more before it is taken as final.
+    state: isWithdrawn
+      ? "open"
+      : Capture.stateAt(present, periodEndOf(partition.month, rows), context.config.settleDays),
+    outcome,
+    rows: rows.length,
+    pages,
+    requests: tally.requests,
+    retries: tally.retries,
+    warnings: [
+      ...warnings,
+      ...(isWithdrawn ? [withdrawal(partition, revised.superseded.length)] : []),
+      ...notice(partition.month, rows, workspace),
+    ],
+    capturedAt,
+  };
+  return {
+    capture,
+    rows: yield* isFirst ? allFirstObserved(partition, rows, capturedAt) : byColumn(partition, revised.rows),
+    // Where nothing is held nothing is superseded, and revisions that a lost file left behind stay.
+    superseded: {
+      since: held?.capture.capturedAt ?? Number.MAX_SAFE_INTEGER,
+      revisions: revised.superseded,
+      captures: [],
+    },
+    rejects,
+    restatement: restatementOf(partition, held?.rows ?? [], revised.rows, revised.superseded),
+    unknownFields,
+    figures: companion === undefined ? revised.rows : [],
+  };
+});
+
+const commit = Effect.fnUntraced(function* (
+  { capture, figures, rejects, restatement, rows, superseded, unknownFields }: Prepared,
+  { sinks }: CaptureContext,
+): Effect.fn.Return<CaptureResult, SinkError, Rejects> {
+  const setAside = yield* Rejects;
+  // Together, for a settled partition is not read again, and its rejects would be lost.
+  yield* setAside
+    .keep(capture, rejects)
+    .pipe(
+      Effect.andThen(load(sinks, { capture, rows }, superseded)),
+      Effect.andThen(setAside.settle(capture)),
+      Effect.uninterruptible,
     );
-
-  if (Result.isSuccess(walked))
-    return yield* keep(walked.success.rows.length === 0 ? "empty" : "captured", walked.success);
-  const error = walked.failure;
-  if (error._tag === "FlowError") return yield* failed("failed", error);
-  if (isTokenRefused(error)) return yield* error;
-  if (error.reason._tag === "NotFound") return yield* keep("absent", absence);
-  return yield* failed(error.reason._tag === "Forbidden" ? "forbidden" : "failed", error);
+  const revisions = superseded.revisions.length;
+  yield* tell({ _tag: "PartitionCaptured", capture, revisions });
+  return { capture, rows: figures, revisions, restatement, unknownFields };
 });
 
 const allFirstObserved = (...given: Parameters<typeof firstObserved>): Effect.Effect<Columns, SinkError> =>
   Effect.try({ try: () => firstObserved(...given), catch: (cause) => cause as SinkError });
+
+const byColumn = (partition: Partition.Partition, rows: ReadonlyArray<UsageRow>): Effect.Effect<Columns, SinkError> =>
+  Effect.try({ try: () => columnsOf(usageTableOf(partition), rows), catch: (cause) => cause as SinkError });
 
 /** A 404, as a walk. */
 const absence: Walked = { pages: 0, rejects: [], rows: [], warnings: [], unknownFields: [] };

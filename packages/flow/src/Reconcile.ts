@@ -74,7 +74,8 @@ interface Folded {
 
 /** One row a key: equal repetitions are folded, of two snapshots the later stands. */
 const fold = (pages: ReadonlyArray<WalkedPage>): Folded | { readonly conflict: string } => {
-  const all = pages.flatMap(({ rows }) => rows);
+  const all: Array<UsageRow> = [];
+  for (const { rows } of pages) for (const row of rows) all.push(row);
   if (areAscendingPages(pages)) return { rows: all, distinct: all.length, repeated: 0, warnings: [] };
   const byTime = new Map<string, UsageRow>();
   const latest = new Map<string, UsageRow>();

@@ -5,6 +5,7 @@ import { Capture, companionOf, type DatasetName, Partition, type Run, type Usage
 import { makeCallTally, type SegmentClient } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
+import * as Semaphore from "effect/Semaphore";
 import { type CaptureContext, capturePartition, type CaptureResult, type FatalError } from "./CapturePartition.ts";
 import { tell, type UnknownField } from "./Event.ts";
 import type { FlowConfig } from "./FlowConfig.ts";
@@ -67,7 +68,7 @@ export interface RunRequest {
   readonly findings: Findings;
 }
 
-/** Memory: the rows of `concurrency` partitions, and the rows of the workspace itself, some thirty a month. */
+/** Memory: the rows of `concurrency` partitions, those of as many by column, and the rows of the workspace itself, some thirty a month. */
 export const runPlan = Effect.fn("Flow.runPlan")(function* ({
   config,
   findings,
@@ -79,9 +80,10 @@ export const runPlan = Effect.fn("Flow.runPlan")(function* ({
   progress.skipped += plan.skipped;
   const sinks = parties.map(({ sink }) => sink);
   const companions = yield* makeCompanions(plan, sinks);
-  const context: CaptureContext = { runId, config, sinks, parties, companionRows: companions.rowsFor };
+  const walking = (yield* Semaphore.make(config.concurrency)).withPermits(1);
+  const context: CaptureContext = { runId, config, sinks, parties, walking, companionRows: companions.rowsFor };
 
-  const count = ({ capture, restatement, revisions, rows, unknownFields }: CaptureResult) =>
+  const count = ({ capture, restatement, revisions, unknownFields }: CaptureResult) =>
     Effect.sync(() => {
       if (restatement !== undefined) findings.restatements.push(restatement);
       for (const name of unknownFields) {
@@ -89,7 +91,7 @@ export const runPlan = Effect.fn("Flow.runPlan")(function* ({
         findings.unknownFields.set(name, seen.add(capture.partition.dataset));
       }
       progress[capture.outcome === "forbidden" ? "failed" : capture.outcome]++;
-      progress.rows += rows.length;
+      progress.rows += capture.rows;
       progress.revisions += revisions;
     });
 
@@ -99,7 +101,8 @@ export const runPlan = Effect.fn("Flow.runPlan")(function* ({
       task._tag === "CatchUp"
         ? bringUp(task, context, progress)
         : capturePartition(task, context).pipe(Effect.tap(count), Effect.tap(companions.arrived)),
-    { concurrency: config.concurrency, discard: true },
+    // While some are written others are walked: else both the service and the sinks would stand idle in turn.
+    { concurrency: config.concurrency * 2, discard: true },
   );
 });
 

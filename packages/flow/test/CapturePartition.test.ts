@@ -51,6 +51,7 @@ const capture = (setting: Setting) => {
     config: settings,
     sinks,
     parties,
+    walking: (effect) => effect,
     companionRows: () => Effect.succeed(undefined),
   });
   const first = setting.isUneven === true ? sinks.at(-1) : sinks[0];
@@ -529,6 +530,7 @@ describe("an interruption", () => {
         config,
         sinks: [sink],
         parties: [],
+        walking: (effect) => effect,
         companionRows: () => Effect.succeed(undefined),
       };
       const task: CaptureTask = { _tag: "Capture", partition: of, held: undefined, isUneven: false };
