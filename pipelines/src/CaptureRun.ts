@@ -68,10 +68,14 @@ export const runCapture = Effect.fn("runCapture")(function* (
 
   return yield* Effect.gen(function* () {
     const workspace = yield* client.workspace;
-    const holdings = yield* Effect.forEach(sinks, (sink) =>
-      Effect.map(sink.held(workspace.id), (held) => ({ sink: sink.name, held })),
+    const held = Effect.forEach(
+      sinks,
+      (sink) => Effect.map(sink.held(workspace.id), (captures) => ({ sink: sink.name, held: captures })),
+      { concurrency: "unbounded" },
     );
-    const parties = yield* partiesOf(workspace.id, sinks);
+    const [holdings, parties] = yield* Effect.all([held, partiesOf(workspace.id, sinks)], {
+      concurrency: "unbounded",
+    });
     const ledger = parties.reduce((all, { books }) => Books.merge(all, books), Books.empty).captures;
     const targets = request.targets(ledger, yield* now);
     const planned = plan({ workspaceId: workspace.id, targets, holdings, pageSize });
@@ -94,7 +98,7 @@ export const runCapture = Effect.fn("runCapture")(function* (
       started,
     };
     const save = (state: Run.Run) => Effect.forEach(sinks, (sink) => sink.saveRun(state), sideBySide);
-    const ledgers = holdings.map(({ held }) => held);
+    const ledgers = holdings.map((holding) => holding.held);
     yield* levelBooks(workspace.id, parties, isLevelIn(ledgers));
     yield* (yield* Rejects).sweep(workspace.id, ledgers.flat());
     yield* save(run);

@@ -52,7 +52,7 @@ export const openSinksInThread = Effect.fn("openSinksInThread")(function* (
   const worker = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const workerData: Opening = { request, command };
-      const started = new Worker(entry, { workerData, resourceLimits: { maxYoungGenerationSizeMb: 64 } });
+      const started = new Worker(entry, { workerData });
       started.on("message", (said: Said) => {
         if (said._tag === "Opened") Deferred.doneUnsafe(opened, Effect.succeed(said));
         else if (said._tag === "Refused") Deferred.doneUnsafe(opened, Effect.fail(errorOf(said.failure)));

@@ -21,7 +21,9 @@ export const partiesOf = (
   workspaceId: string,
   sinks: ReadonlyArray<Sink>,
 ): Effect.Effect<ReadonlyArray<Party>, SinkError> =>
-  Effect.forEach(sinks, (sink) => Effect.map(sink.books(workspaceId), (books) => ({ sink, books })));
+  Effect.forEach(sinks, (sink) => Effect.map(sink.books(workspaceId), (books) => ({ sink, books })), {
+    concurrency: "unbounded",
+  });
 
 /** What a sink knows of a partition, or undefined. Memory: the partition, with its revisions. */
 export const knownOf = Effect.fnUntraced(function* (
