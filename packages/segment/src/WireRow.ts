@@ -152,7 +152,8 @@ const plainFigures = (dataset: DatasetName): ((row: unknown) => ReadonlyArray<bi
   };
 };
 
-const isPlainId = (value: unknown): boolean => typeof value === "string" && value !== "" && value.length <= 200;
+const isPlainId = (value: unknown): boolean =>
+  typeof value === "string" && value !== "" && value.length <= 200 && value.isWellFormed();
 
 const isSeconds = (value: unknown): boolean =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= lastSecond;

@@ -263,7 +263,7 @@ describe("a plain row", () => {
         FastCheck.tuple(seconds, seconds),
         FastCheck.oneof(
           FastCheck.string(),
-          FastCheck.constantFrom("s", "", "x".repeat(200), "x".repeat(201), 5, undefined),
+          FastCheck.constantFrom("s", "", "x".repeat(200), "x".repeat(201), "a\ud800", 5, undefined),
         ),
         (dataset, counts, [periodStart, periodEnd], sourceId) => {
           const names = ["anonymous", "anonymousIdentified", "identified", "neverIdentified", "apiCalls"];
