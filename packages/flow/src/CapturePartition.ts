@@ -40,9 +40,11 @@ export interface CaptureContext {
   /** The same, with their books as the run found them. */
   readonly parties: ReadonlyArray<Party>;
   /** Bounds how many partitions are walked at once; those that are written meanwhile do not count. */
-  readonly walking: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>;
+  readonly walking: <A, E, R>(walk: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SegmentError, R>;
   /** The workspace's own rows of the month, for a partition of sources; waits for them if they are being captured. */
-  readonly companionRows: (partition: Partition.Partition) => Effect.Effect<ReadonlyArray<UsageRow> | undefined>;
+  readonly companionRows: (
+    partition: Partition.Partition,
+  ) => Effect.Effect<ReadonlyArray<UsageRow> | undefined, SegmentError>;
 }
 
 export interface CaptureResult {

@@ -1,8 +1,16 @@
 /**
  * Carries a plan out: its tasks side by side, in order of their start. The fiber pool is here; what one task does is not.
  */
-import { Capture, companionOf, type DatasetName, Partition, type Run, type UsageRow } from "@segmeter/domain";
-import { makeCallTally, type SegmentClient } from "@segmeter/segment";
+import {
+  Capture,
+  companionOf,
+  type DatasetName,
+  Partition,
+  type Run,
+  type SinkError,
+  type UsageRow,
+} from "@segmeter/domain";
+import { makeCallTally, type SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Semaphore from "effect/Semaphore";
@@ -11,7 +19,7 @@ import { tell, type UnknownField } from "./Event.ts";
 import type { FlowConfig } from "./FlowConfig.ts";
 import { level, type Party } from "./Level.ts";
 import { isFatal } from "./Load.ts";
-import type { CatchUpTask, Plan } from "./Plan.ts";
+import type { CaptureTask, CatchUpTask, Plan } from "./Plan.ts";
 import { recordFailure } from "./RecordFailure.ts";
 import type { Rejects } from "./Rejects.ts";
 import type { Restatement } from "./Restate.ts";
@@ -80,8 +88,21 @@ export const runPlan = Effect.fn("Flow.runPlan")(function* ({
   progress.skipped += plan.skipped;
   const sinks = parties.map(({ sink }) => sink);
   const companions = yield* makeCompanions(plan, sinks);
-  const walking = (yield* Semaphore.make(config.concurrency)).withPermits(1);
-  const context: CaptureContext = { runId, config, sinks, parties, walking, companionRows: companions.rowsFor };
+  // A token that is refused ends all walks, and lets what has been walked be written.
+  const refused = yield* Deferred.make<never, SegmentError>();
+  const unlessRefused = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SegmentError, R> =>
+    Effect.raceFirst(effect, Deferred.await(refused));
+  const walkUnlessRefused: CaptureContext["walking"] = (walk) =>
+    Effect.suspend(() => (Deferred.isDoneUnsafe(refused) ? Deferred.await(refused) : unlessRefused(walk)));
+  const permits = yield* Semaphore.make(config.concurrency);
+  const context: CaptureContext = {
+    runId,
+    config,
+    sinks,
+    parties,
+    walking: (walk) => permits.withPermits(1)(walkUnlessRefused(walk)),
+    companionRows: (partition) => unlessRefused(companions.rowsFor(partition)),
+  };
 
   const count = ({ capture, restatement, revisions, unknownFields }: CaptureResult) =>
     Effect.sync(() => {
@@ -95,15 +116,26 @@ export const runPlan = Effect.fn("Flow.runPlan")(function* ({
       progress.revisions += revisions;
     });
 
+  const capture = (task: CaptureTask) =>
+    capturePartition(task, context).pipe(
+      Effect.tap(count),
+      Effect.tap(companions.arrived),
+      Effect.catchIf(
+        (error): error is SegmentError => error._tag === "SegmentError",
+        (error) => Deferred.fail(refused, error),
+      ),
+    );
   yield* Effect.forEach(
     plan.tasks,
     (task) =>
-      task._tag === "CatchUp"
-        ? bringUp(task, context, progress)
-        : capturePartition(task, context).pipe(Effect.tap(count), Effect.tap(companions.arrived)),
+      Effect.suspend((): Effect.Effect<unknown, SinkError, SegmentClient | Rejects> => {
+        if (Deferred.isDoneUnsafe(refused)) return Effect.void;
+        return task._tag === "CatchUp" ? bringUp(task, context, progress) : capture(task);
+      }),
     // While some are written others are walked: else both the service and the sinks would stand idle in turn.
     { concurrency: config.concurrency * 2, discard: true },
   );
+  if (Deferred.isDoneUnsafe(refused)) return yield* Deferred.await(refused);
 });
 
 /** A sink that cannot take a partition, or give it, fails that partition and no other. */
