@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect";
 import { access, constants, mkdir, readdir, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { absent } from "./Attempt.ts";
+import { isTemporaryDatabase } from "./DatabaseFiles.ts";
 
 const operation = "open the data directory";
 
@@ -19,7 +20,10 @@ export const prepareDataDirectory = (dataDir: string): Effect.Effect<void, SinkE
       const path = resolve(dataDir);
       await make(path);
       await access(path, constants.W_OK | constants.X_OK);
-      const entries = (await readdir(path)).filter((name) => !name.startsWith(".") && name !== "lost+found");
+      // A first run that was killed may have left no more than a database that it was making.
+      const entries = (await readdir(path)).filter(
+        (name) => !name.startsWith(".") && name !== "lost+found" && !isTemporaryDatabase(name),
+      );
       if (entries.length > 0 && !entries.some((name) => ours.includes(name))) {
         throw sinkError(operation, "Foreign", `${path} holds other files, and none of segmeter's.`, {
           hint: "Choose a new or empty directory with --data-dir.",

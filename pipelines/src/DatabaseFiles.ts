@@ -16,6 +16,9 @@ const parts = ["", ".wal"];
 /** The database of a rebuild is itself made beside its name. */
 const temporaryPattern = /^segmeter\.duckdb(?:\.[0-9a-f]{12}\.tmp){1,2}(?:\.wal)?$/;
 
+/** Whether a file of this name is a database that was still being made. */
+export const isTemporaryDatabase = (fileName: string): boolean => temporaryPattern.test(fileName);
+
 /** A name for a database that is still being made. */
 export const temporaryDatabase = (dataDir: string): string =>
   join(resolve(dataDir), `${name}.${randomBytes(6).toString("hex")}.tmp`);
@@ -47,7 +50,7 @@ export const publishDatabase = (dataDir: string, temporary: string): Effect.Effe
 export const databaseLeftovers = (dataDir: string): Effect.Effect<ReadonlyArray<string>, SinkError> =>
   attempt("list leftovers", async () => {
     const names = (await readdir(resolve(dataDir)).catch(absent)) ?? [];
-    return names.filter((one) => temporaryPattern.test(one)).map((one) => join(resolve(dataDir), one));
+    return names.filter(isTemporaryDatabase).map((one) => join(resolve(dataDir), one));
   });
 
 export const sweepDatabaseLeftovers = Effect.fn("sweepDatabaseLeftovers")(function* (dataDir: string) {

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest";
 import { startSimulator } from "@segmeter/simulator";
 import * as Effect from "effect/Effect";
 import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { assertCode, finished, jsonLines, pointedAt, segmeter, temporaryDirectory, usageCalls } from "./Command.ts";
 import { assertTruth, figuresOf, fingerprint, readers, stamp } from "./Held.ts";
@@ -20,6 +21,19 @@ describe.concurrent("the next run", () => {
     "/usage/api-calls/daily",
     "/usage/api-calls/sources/daily",
   ];
+
+  it.live("begins anew where a first one was killed while it made the database", () =>
+    Effect.gen(function* () {
+      const simulator = yield* startSimulator(world);
+      const dataDir = yield* temporaryDirectory;
+      const leftover = join(dataDir, "segmeter.duckdb.0123456789ab.tmp");
+      yield* Effect.promise(() => writeFile(leftover, "half"));
+      const args = ["backfill", "--from", "2024-04", "--data-dir", dataDir];
+      assertCode(yield* segmeter(args, { env: pointedAt(simulator, now) }), 0);
+      assert.isFalse(existsSync(leftover));
+      yield* Effect.promise(() => assertTruth(dataDir, simulator, { months: ["2024-04"] }));
+    }),
+  );
 
   it.live("reads the open month again and nothing else; what did not change keeps when it was first observed", () =>
     Effect.gen(function* () {
