@@ -2,7 +2,8 @@
  * The rows of a table by column, in typed arrays: what can be handed to another thread, and to what writes columns, without a
  * copy of every row. Nothing is altered on the way, and what has no form here is refused.
  */
-import { sinkError } from "./SinkError.ts";
+import * as Effect from "effect/Effect";
+import { type SinkError, sinkError } from "./SinkError.ts";
 import type { Column, ColumnType, Row, Table, UsageRow, Value } from "./Table.ts";
 
 /** The values of one column, one for each row. What stands at a null is not to be read. */
@@ -33,6 +34,10 @@ const isColumns = (rows: Rows): rows is Columns => "data" in rows;
 /** By column, whichever was given. Throws as {@link toColumns}. */
 export const columnsOf = (table: Shape, rows: Rows): Columns =>
   isColumns(rows) ? rows : toColumns(table, rows as ReadonlyArray<Row>);
+
+/** The same as an effect. Errors: `Unrepresentable`. */
+export const byColumn = (table: Shape, rows: Rows): Effect.Effect<Columns, SinkError> =>
+  Effect.try({ try: () => columnsOf(table, rows), catch: (cause) => cause as SinkError });
 
 /** Row by row, whichever was given. */
 export const rowsOf = (table: Shape, rows: Rows): ReadonlyArray<Row> =>

@@ -119,7 +119,7 @@ export const appendRows = async (
   }
 };
 
-/** Inserts one row, by the same rules: all columns of the table, none of them nullable. Throws as {@link appendRows}. */
+/** Inserts one row, by the same rules; it has all columns of the table. Throws as {@link appendRows}. */
 export const insertRow = async (connection: DuckDBConnection, { columns, table }: Target, row: Row): Promise<void> => {
   const { data } = columnsOf({ name: table, columns }, [row]);
   const values = columns.map((column, index) => itemOf(column, 0, readerOf(column.type, data[index]!)(0)));

@@ -5,16 +5,13 @@
  * the sink usable. All values are bound or appended, never part of SQL.
  */
 import {
+  byColumn,
   Capture,
-  type Columns,
-  columnsOf,
   Partition,
   revisionTableOf,
-  type Rows,
   type Sink,
   type SinkError,
   sinkError,
-  type Table,
   usageTableOf,
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
@@ -61,10 +58,13 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
     replace: Effect.fnUntraced(function* ({ capture, rows: given }, superseded = Capture.nothingSuperseded) {
       const { partition } = capture;
       const operation = `replace ${Partition.label(partition)}`;
-      const rows = yield* byColumn(operation, usageTableOf(partition), given);
+      const named = Effect.mapError(({ detail, hint, reason }: SinkError) =>
+        sinkError(operation, reason, detail, { hint }),
+      );
+      const rows = yield* named(byColumn(usageTableOf(partition), given));
       const row = Partitions.findRepeated(usageTableOf(partition), rows);
       if (row !== undefined) return yield* sinkError(operation, "Broken", `Two rows have the key ${row}.`);
-      const revisions = yield* byColumn(operation, revisionTableOf(partition), superseded.revisions);
+      const revisions = yield* named(byColumn(revisionTableOf(partition), superseded.revisions));
       const revision = Partitions.findRepeated(revisionTableOf(partition), revisions);
       if (revision !== undefined) {
         return yield* sinkError(operation, "Broken", `Two revisions have the key ${revision}.`);
@@ -92,8 +92,3 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
     inspect: inspectDatabase(transact, path),
   };
 });
-
-const byColumn = (operation: string, table: Table, rows: Rows): Effect.Effect<Columns, SinkError> =>
-  Effect.try({ try: () => columnsOf(table, rows), catch: (cause) => cause as SinkError }).pipe(
-    Effect.mapError(({ detail, hint, reason }) => sinkError(operation, reason, detail, { hint })),
-  );

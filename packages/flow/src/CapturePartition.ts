@@ -3,9 +3,9 @@
  * what it does, and it does not know who schedules it.
  */
 import {
+  byColumn,
   Capture,
   type Columns,
-  columnsOf,
   companionOf,
   datasetOf,
   now,
@@ -164,7 +164,7 @@ const prepare = Effect.fnUntraced(function* (
   };
   return {
     capture,
-    rows: yield* isFirst ? allFirstObserved(partition, rows, capturedAt) : byColumn(partition, revised.rows),
+    rows: yield* isFirst ? firstObserved(partition, rows, capturedAt) : byColumn(usageTableOf(partition), revised.rows),
     // Where nothing is held nothing is superseded, and revisions that a lost file left behind stay.
     superseded: {
       since: held?.capture.capturedAt ?? Number.MAX_SAFE_INTEGER,
@@ -195,12 +195,6 @@ const commit = Effect.fnUntraced(function* (
   yield* tell({ _tag: "PartitionCaptured", capture, revisions });
   return { capture, rows: figures, revisions, restatement, unknownFields };
 });
-
-const allFirstObserved = (...given: Parameters<typeof firstObserved>): Effect.Effect<Columns, SinkError> =>
-  Effect.try({ try: () => firstObserved(...given), catch: (cause) => cause as SinkError });
-
-const byColumn = (partition: Partition.Partition, rows: ReadonlyArray<UsageRow>): Effect.Effect<Columns, SinkError> =>
-  Effect.try({ try: () => columnsOf(usageTableOf(partition), rows), catch: (cause) => cause as SinkError });
 
 /** A 404, as a walk. */
 const absence: Walked = { pages: 0, rejects: [], rows: [], warnings: [], unknownFields: [] };

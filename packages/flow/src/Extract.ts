@@ -13,7 +13,8 @@ import { type FlowError, flowError } from "./FlowError.ts";
 /**
  * Shape: every page from the first to the one without `next`, each once. Lazy: the next page is asked for when the one before is
  * consumed. Memory: a page. Errors: the client's; `RepeatedCursor` for a cursor seen before in this walk; `EndlessWalk` for pages
- * that come back to the same row; `Vanished` for a 404 after the first page. A 404 on the first page stays the client's, for it means that there is no such month.
+ * that come back to the same row; `Vanished` for a 404 after the first page. A 404 on the first page stays the client's, for it
+ * means that there is no such month.
  */
 export const extract = (
   partition: Partition.Partition,

@@ -3,18 +3,20 @@
  * it was first observed; one that is corrected or gone becomes a revision.
  */
 import {
+  byColumn,
   type Capture,
   type Columns,
-  columnsOf,
   type Instant,
   keyOf,
   type Partition,
   type Revision,
   sameFigures,
+  type SinkError,
   type UsageRow,
   usageTableOf,
   withConstant,
 } from "@segmeter/domain";
+import * as Effect from "effect/Effect";
 
 export interface Revised {
   /** The fetched rows, in their order, each with the moment at which its version was first observed. */
@@ -27,13 +29,15 @@ export interface Revised {
 export const momentAfter = (present: Instant.EpochMicros, before: Capture.Capture | undefined): Instant.EpochMicros =>
   before === undefined ? present : Math.max(present, before.capturedAt + 1);
 
-/** The rows of a partition of which nothing was held: all are first observed at `observedAt`. Throws as `toColumns`. */
+/** The rows of a partition of which nothing was held: all are first observed at `observedAt`. Errors: as `byColumn`. */
 export const firstObserved = (
   partition: Partition.Partition,
   rows: ReadonlyArray<UsageRow>,
   observedAt: Instant.EpochMicros,
-): Columns =>
-  withConstant(usageTableOf(partition), columnsOf(usageTableOf(partition), rows), "observed_at", observedAt);
+): Effect.Effect<Columns, SinkError> =>
+  Effect.map(byColumn(usageTableOf(partition), rows), (columns) =>
+    withConstant(usageTableOf(partition), columns, "observed_at", observedAt),
+  );
 
 /** Both lists are unique by key. `observedAt` is later than any moment in `held`. */
 export const revise = (

@@ -9,17 +9,14 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import {
+  byColumn,
   Capture,
-  type Columns,
-  columnsOf,
   type Encoder,
   type Partition,
   revisionTableOf,
-  type Rows,
   type Sink,
   type SinkError,
   sinkError,
-  type Table,
   type UsageRow,
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
@@ -70,6 +67,7 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
   ) {
     const { partition } = capture;
     const { file, table } = yield* usageFile(dataDir, partition);
+    // Before anything else: what is of another type than its column's is met here.
     const rows = yield* byColumn(table, given);
     yield* byColumn(revisionTableOf(partition), superseded.revisions);
     const footer = captureMetadata({ capture, rows });
@@ -137,7 +135,3 @@ const statOf = (operation: string, path: string) =>
   );
 
 const labelOf = ({ dataset, month }: Partition.Partition): string => `${dataset} ${month}`;
-
-/** Before anything else: it meets what is of another type than its column's. */
-const byColumn = (table: Table, rows: Rows): Effect.Effect<Columns, SinkError> =>
-  Effect.try({ try: () => columnsOf(table, rows), catch: (cause) => cause as SinkError });
