@@ -5,7 +5,7 @@
  * test's own.
  */
 import { afterAll, assert, beforeAll, describe } from "@effect/vitest";
-import { datasetNames } from "@segmeter/domain";
+import { type DatasetName, datasetNames, usageRowsOf, usageTableOf } from "@segmeter/domain";
 import { SegmentClient, type SegmentClientShape } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
@@ -54,7 +54,7 @@ const decoded = (bytes: Uint8Array): string | undefined => {
 type Walked = Effect.Success<ReturnType<typeof walk>>;
 
 /** Fails unless the walk kept what was said, and set aside the rest. */
-const assertKept = ({ rejects, rows }: Walked, said: Said): void => {
+const assertKept = (dataset: DatasetName, { rejects, rows }: Walked, said: Said): void => {
   const bad = said.rows.flatMap((row, index) => (row === undefined ? [index + 1] : []));
   assert.deepStrictEqual(
     rejects.map(({ page, position }) => [page, position]),
@@ -63,7 +63,9 @@ const assertKept = ({ rejects, rows }: Walked, said: Said): void => {
   const expected = folded(said.rows.filter((row) => row !== undefined));
   assert.notStrictEqual(expected, "conflict", "two figures of one moment passed");
   assert.deepStrictEqual(
-    rows.map((row) => textOf({ ...row })).toSorted(),
+    usageRowsOf(usageTableOf({ dataset }), rows)
+      .map((row) => textOf({ ...row }))
+      .toSorted(),
     expected === "conflict" ? [] : [...expected.values()].map(textOf).toSorted(),
   );
 };
@@ -91,7 +93,7 @@ describe("an answer", () => {
         assert.isDefined(said, "what is no body of usage passed");
         for (const { message } of outcome.value.warnings) assertSaid(message);
         for (const { reason } of outcome.value.rejects) assertSaid(reason);
-        return assertKept(outcome.value, said!);
+        return assertKept(dataset, outcome.value, said!);
       }
       const { error } = outcome;
       if (said === undefined) return assert.strictEqual(error._tag, "SegmentError");

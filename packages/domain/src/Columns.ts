@@ -29,7 +29,7 @@ export type Rows = ReadonlyArray<Row> | ReadonlyArray<UsageRow> | Columns;
 /** What of a table is needed here. */
 type Shape = Pick<Table, "columns" | "name">;
 
-const isColumns = (rows: Rows): rows is Columns => "data" in rows;
+export const isColumns = (rows: object): rows is Columns => "data" in rows;
 
 /** By column, whichever was given. Throws as {@link toColumns}. */
 export const columnsOf = (table: Shape, rows: Rows): Columns =>
@@ -56,6 +56,67 @@ export const withConstant = ({ columns }: Shape, { data, length }: Columns, name
       : given,
   ),
 });
+
+/** The rows of all parts, one after the other. Memory: the columns once more; texts once, whichever parts they are in. */
+export const concatenated = (table: Shape, parts: ReadonlyArray<Columns>): Columns => {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return {
+    length,
+    data: table.columns.map(({ type }, index) => {
+      const pieces = parts.map(({ data }) => data[index]!);
+      const values = makers[type](length);
+      const texts = values instanceof Uint32Array ? joinTexts(pieces, values) : [];
+      if (!(values instanceof Uint32Array)) joinValues(pieces, values);
+      return { values, texts, nulls: nullsOf(parts, pieces, length) };
+    }),
+  };
+};
+
+/** The rows at the places, in their order. Memory: the columns once more. */
+export const picked = (table: Shape, { data }: Columns, places: Uint32Array): Columns => ({
+  length: places.length,
+  data: table.columns.map(({ type }, index) => {
+    const { nulls, texts, values } = data[index]!;
+    const chosen = makers[type](places.length);
+    for (let row = 0; row < places.length; row++) chosen[row] = values[places[row]!]!;
+    return { values: chosen, texts, nulls: nulls && Uint8Array.from(places, (place) => nulls[place]!) };
+  }),
+});
+
+type Pieces = ReadonlyArray<ColumnData>;
+
+const joinTexts = (pieces: Pieces, values: Uint32Array): ReadonlyArray<string> => {
+  const places = new Map<string, number>();
+  let at = 0;
+  for (const piece of pieces) {
+    const moved = piece.texts.map((text) => {
+      const place = places.get(text) ?? places.size;
+      places.set(text, place);
+      return place;
+    });
+    for (const place of piece.values) values[at++] = moved[Number(place)]!;
+  }
+  return [...places.keys()];
+};
+
+const joinValues = (pieces: Pieces, values: ColumnData["values"]): void => {
+  let at = 0;
+  for (const piece of pieces) {
+    values.set(piece.values as never, at);
+    at += piece.values.length;
+  }
+};
+
+const nullsOf = (parts: ReadonlyArray<Columns>, pieces: Pieces, length: number): Uint8Array | undefined => {
+  if (pieces.every(({ nulls }) => nulls === undefined)) return undefined;
+  const nulls = new Uint8Array(length);
+  let at = 0;
+  for (const [index, { length: rows }] of parts.entries()) {
+    nulls.set(pieces[index]!.nulls ?? [], at);
+    at += rows;
+  }
+  return nulls;
+};
 
 /** Memory that threads share: to hand it over copies nothing. Nothing is written there after it was filled. */
 const shared = (length: number, width: number): SharedArrayBuffer => new SharedArrayBuffer(length * width);
@@ -115,50 +176,52 @@ const pack =
     return { values, texts: [], nulls };
   };
 
-const packNumbers = pack<Float64Array>(
-  (length) => new Float64Array(shared(length, 8)),
-  (values, index, value) => {
-    if (typeof value !== "number") return false;
-    values[index] = value;
-    return true;
-  },
-);
+const numbers = (length: number): Float64Array => new Float64Array(shared(length, 8));
+const counts = (length: number): BigInt64Array => new BigInt64Array(shared(length, 8));
+const flags = (length: number): Uint8Array => new Uint8Array(shared(length, 1));
+
+const places = (length: number): Uint32Array => new Uint32Array(shared(length, 4));
+
+const makers: { readonly [Type in ColumnType]: (length: number) => ColumnData["values"] } = {
+  DATE: numbers,
+  TIMESTAMP: numbers,
+  VARCHAR: places,
+  BIGINT: counts,
+  BOOLEAN: flags,
+};
+
+const packNumbers = pack<Float64Array>(numbers, (values, index, value) => {
+  if (typeof value !== "number") return false;
+  values[index] = value;
+  return true;
+});
 
 const packTexts: Pack = (table, column, rows) => {
-  const places = new Map<string, number>();
-  const packed = pack<Uint32Array>(
-    (length) => new Uint32Array(shared(length, 4)),
-    (values, index, value) => {
-      if (typeof value !== "string") return false;
-      let place = places.get(value);
-      if (place === undefined) places.set(value, (place = places.size));
-      values[index] = place;
-      return true;
-    },
-  )(table, column, rows);
-  return { ...packed, texts: [...places.keys()] };
+  const known = new Map<string, number>();
+  const packed = pack<Uint32Array>(places, (values, index, value) => {
+    if (typeof value !== "string") return false;
+    let place = known.get(value);
+    if (place === undefined) known.set(value, (place = known.size));
+    values[index] = place;
+    return true;
+  })(table, column, rows);
+  return { ...packed, texts: [...known.keys()] };
 };
 
 const packers: { readonly [Type in ColumnType]: Pack } = {
   DATE: packNumbers,
   TIMESTAMP: packNumbers,
   VARCHAR: packTexts,
-  BIGINT: pack<BigInt64Array>(
-    (length) => new BigInt64Array(shared(length, 8)),
-    (values, index, value) => {
-      if (typeof value !== "bigint") return false;
-      values[index] = value;
-      // What is beyond 64 bits has been cut.
-      return values[index] === value;
-    },
-  ),
-  BOOLEAN: pack<Uint8Array>(
-    (length) => new Uint8Array(shared(length, 1)),
-    (values, index, value) => {
-      values[index] = value === true ? 1 : 0;
-      return typeof value === "boolean";
-    },
-  ),
+  BIGINT: pack<BigInt64Array>(counts, (values, index, value) => {
+    if (typeof value !== "bigint") return false;
+    values[index] = value;
+    // What is beyond 64 bits has been cut.
+    return values[index] === value;
+  }),
+  BOOLEAN: pack<Uint8Array>(flags, (values, index, value) => {
+    values[index] = value === true ? 1 : 0;
+    return typeof value === "boolean";
+  }),
 };
 
 const refuseUnknown = (table: Shape, index: number, names: ReadonlyArray<string>): void => {

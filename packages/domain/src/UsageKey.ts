@@ -1,8 +1,9 @@
 /**
  * The key of a usage row within its partition, and the order of rows by it.
  */
-import { type ColumnData, columnNamed, type Columns } from "./Columns.ts";
+import { type Columns, picked, readerOf } from "./Columns.ts";
 import type { Revision, SourceMtuRow, Table, UsageRow } from "./Table.ts";
+import { type UsageColumns, usageColumns } from "./UsageColumns.ts";
 
 const periodOf = (row: UsageRow): number => (row as Partial<SourceMtuRow>).period_start ?? 0;
 
@@ -19,28 +20,39 @@ const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 :
 /** Without the day: the series that a row belongs to. */
 export const seriesOf = (row: UsageRow): string => `${periodOf(row)}/${sourceOf(row)}`;
 
-/** Whether rows are in key order and no two share a key: what most walks are, and what is told without a text for each key. */
-export const areAscending = (rows: ReadonlyArray<UsageRow>): boolean =>
-  rows.every((row, index) => index === 0 || byKey(rows[index - 1]!, row) < 0);
-
-/** The same of rows by column. */
-export const areColumnsAscending = (table: Table, columns: Columns): boolean => {
-  const keys = ["period_start", "day", "source_id"].map((name) => columnNamed(table, columns, name));
-  const [period, day, source] = keys;
-  for (let index = 1; index < columns.length; index++) {
-    const order =
-      difference(period, index) ||
-      difference(day, index) ||
-      (source === undefined ? 0 : compareTexts(textAt(source, index - 1), textAt(source, index)));
-    if (order >= 0) return false;
-  }
+/** Whether rows are in key order and no two share a key. */
+export const areAscending = (table: Table, columns: Columns): boolean => {
+  const order = orderIn(usageColumns(table, columns));
+  for (let index = 1; index < columns.length; index++) if (order(index - 1, index) >= 0) return false;
   return true;
 };
 
-const difference = (data: ColumnData | undefined, index: number): number =>
-  data === undefined ? 0 : Number(data.values[index - 1]) - Number(data.values[index]);
+/** The same rows in key order; undefined where two share a key. */
+export const inKeyOrder = (table: Table, columns: Columns): Columns | undefined => {
+  if (areAscending(table, columns)) return columns;
+  const places = Uint32Array.from({ length: columns.length }, (_, place) => place);
+  const sorted = picked(table, columns, places.sort(orderIn(usageColumns(table, columns))));
+  return areAscending(table, sorted) ? sorted : undefined;
+};
 
-const textAt = ({ texts, values }: ColumnData, index: number): string => texts[Number(values[index])]!;
+/** The order of two rows by their keys, by their places. */
+const orderIn = ({ day, period, source }: UsageColumns): ((a: number, b: number) => number) => {
+  const start = period?.start;
+  const places = source?.values;
+  const ranks = source === undefined ? [] : ranksOf(source.texts);
+  return (a, b) =>
+    (start === undefined ? 0 : start[a]! - start[b]!) ||
+    day[a]! - day[b]! ||
+    (places === undefined ? 0 : ranks[places[a]!]! - ranks[places[b]!]!);
+};
+
+/** Of each text its place among all, in their order. */
+const ranksOf = (texts: ReadonlyArray<string>): ReadonlyArray<number> => {
+  const ranks: Array<number> = Array.from({ length: texts.length }, () => 0);
+  const sorted = [...texts.keys()].sort((a, b) => compareTexts(texts[a]!, texts[b]!));
+  for (const [rank, place] of sorted.entries()) ranks[place] = rank;
+  return ranks;
+};
 
 /** Versions of one key by the moment at which they were observed. */
 export const byVersion = (a: Revision, b: Revision): number => byKey(a, b) || a.observed_at - b.observed_at;
@@ -51,4 +63,15 @@ export const sameFigures = (a: UsageRow, b: UsageRow): boolean => {
     if (name !== "observed_at" && a[name] !== b[name]) return false;
   }
   return true;
+};
+
+/** Whether rows by column say the same, row for row; when they were observed does not count. */
+export const areSameFigures = (table: Table, a: Columns, b: Columns): boolean => {
+  if (a.length !== b.length) return false;
+  return table.columns.every(({ name, type }, column) => {
+    if (name === "observed_at") return true;
+    const [one, other] = [readerOf(type, a.data[column]!), readerOf(type, b.data[column]!)];
+    for (let index = 0; index < a.length; index++) if (one(index) !== other(index)) return false;
+    return true;
+  });
 };

@@ -18,4 +18,5 @@ export * from "./Now.ts";
 export * from "./Sink.ts";
 export * from "./SinkError.ts";
 export * from "./Table.ts";
+export * from "./UsageColumns.ts";
 export * from "./UsageKey.ts";

@@ -1,6 +1,17 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as FastCheck from "fast-check";
-import { type Column, columnsOf, type Row, rowsOf, SinkError, type Table, toColumns, toRows } from "../src/index.ts";
+import {
+  type Column,
+  columnsOf,
+  concatenated,
+  picked,
+  type Row,
+  rowsOf,
+  SinkError,
+  type Table,
+  toColumns,
+  toRows,
+} from "../src/index.ts";
 
 const column = (name: string, type: Column["type"], nullable?: true): Column =>
   nullable === undefined ? { name, type, doc: "" } : { name, type, nullable, doc: "" };
@@ -48,6 +59,29 @@ describe("columns", () => {
     assert.strictEqual(rowsOf(table, none), none);
     assert.deepStrictEqual(rowsOf(table, columns), []);
   });
+
+  it("of parts are the rows of all, one after the other, with each text once", () =>
+    FastCheck.assert(
+      FastCheck.property(FastCheck.array(rows, { maxLength: 4 }), (parts) => {
+        const columns = concatenated(
+          table,
+          parts.map((part) => toColumns(table, part)),
+        );
+        assert.deepStrictEqual(toRows(table, columns), parts.flat());
+        for (const { texts } of columns.data) assert.strictEqual(new Set(texts).size, texts.length);
+      }),
+    ));
+
+  it("are picked by their places, in any order", () =>
+    FastCheck.assert(
+      FastCheck.property(rows, FastCheck.array(FastCheck.nat()), (given, chosen) => {
+        const places = given.length === 0 ? [] : chosen.map((place) => place % given.length);
+        assert.deepStrictEqual(
+          toRows(table, picked(table, toColumns(table, given), Uint32Array.from(places))),
+          places.map((place) => given[place]!),
+        );
+      }),
+    ));
 
   const refused: Record<Column["type"], ReadonlyArray<unknown>> = {
     VARCHAR: [1, 1n, true, undefined, {}],

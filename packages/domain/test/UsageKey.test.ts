@@ -1,15 +1,21 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as fc from "fast-check";
 import {
+  areAscending,
+  areSameFigures,
   byKey,
   byVersion,
+  inKeyOrder,
   keyOf,
   type Revision,
   sameFigures,
   seriesOf,
   type SourceMtuRow,
   sourceOf,
+  toColumns,
   type UsageRow,
+  usageRowsOf,
+  usageTables,
 } from "../src/index.ts";
 
 const mtu = (changes: Partial<SourceMtuRow> = {}): SourceMtuRow => ({
@@ -82,6 +88,38 @@ describe("the order of rows", () => {
         }
       }),
     );
+  });
+});
+
+describe("rows by column", () => {
+  const table = usageTables.source_mtu_daily;
+  const columnsOf = (given: ReadonlyArray<UsageRow>) => toColumns(table, given as never);
+
+  it("are put in the order of rows, unless two share a key", () => {
+    fc.assert(
+      fc.property(rows, (any) => {
+        const sorted = any.toSorted(byKey);
+        const isUnique = new Set(any.map(keyOf)).size === any.length;
+        const ordered = inKeyOrder(table, columnsOf(any));
+        if (isUnique) assert.deepStrictEqual(usageRowsOf(table, ordered!), sorted);
+        else assert.isUndefined(ordered);
+        assert.strictEqual(
+          areAscending(table, columnsOf(any)),
+          isUnique && sorted.every((row, index) => row === any[index]),
+        );
+      }),
+    );
+  });
+
+  it("say the same figures as rows do", () => {
+    const variants = Object.entries(mtu()).map(([name, value]) =>
+      mtu({ [name]: typeof value === "bigint" ? value + 1n : typeof value === "number" ? value + 1 : `${value}.` }),
+    );
+    for (const row of [mtu(), ...variants]) {
+      const [one, other] = [columnsOf([mtu({ day: 1 }), mtu()]), columnsOf([mtu({ day: 1 }), row])];
+      assert.strictEqual(areSameFigures(table, one, other), sameFigures(mtu(), row), JSON.stringify(row.day));
+    }
+    assert.isFalse(areSameFigures(table, columnsOf([mtu()]), columnsOf([])));
   });
 });
 

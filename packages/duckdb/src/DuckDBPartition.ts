@@ -5,7 +5,7 @@
 import { type DuckDBConnection, DuckDBTimestampValue } from "@duckdb/node-api";
 import {
   allColumns,
-  areColumnsAscending,
+  areAscending,
   byVersion,
   type Capture,
   type Columns,
@@ -83,7 +83,7 @@ const append = (
 /** The first key that two rows share, in words, or undefined. Memory: the keys. */
 export const findRepeated = (table: Table, given: Rows): string | undefined => {
   const rows = columnsOf(table, given);
-  if (areColumnsAscending(table, rows)) return undefined;
+  if (areAscending(table, rows)) return undefined;
   const readers = table.columns.flatMap(({ name, type }, index) =>
     table.key.includes(name) ? [{ name, read: readerOf(type, rows.data[index]!) }] : [],
   );

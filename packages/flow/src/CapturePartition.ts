@@ -6,14 +6,20 @@ import {
   byColumn,
   Capture,
   type Columns,
+  columnsOf,
   companionOf,
   datasetOf,
+  type Instant,
   now,
   type Partition,
+  type Revision,
   type Sink,
   type SinkError,
+  type Table,
   type UsageRow,
+  usageRowsOf,
   usageTableOf,
+  withConstant,
 } from "@segmeter/domain";
 import { CallTally, isTokenRefused, makeCallTally, type SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
@@ -29,7 +35,7 @@ import type { CaptureTask } from "./Plan.ts";
 import { recordFailure } from "./RecordFailure.ts";
 import { type Reject, Rejects } from "./Rejects.ts";
 import { type Restatement, restatementOf } from "./Restate.ts";
-import { firstObserved, momentAfter, revise } from "./Revise.ts";
+import { momentAfter, revise } from "./Revise.ts";
 import { walk, type Walked } from "./Walk.ts";
 
 export interface CaptureContext {
@@ -51,7 +57,6 @@ export interface CaptureResult {
   readonly capture: Capture.Capture;
   /**
    * The workspace's own, for those that hold its sources against them; none of sources, and none for a partition that failed.
-   * `observed_at` may be 0, which stands for the capture's own moment.
    */
   readonly rows: ReadonlyArray<UsageRow>;
   /** Held versions that this capture corrected or withdrew. */
@@ -65,7 +70,7 @@ export interface CaptureResult {
 /** What ends the whole run: the token is refused for everything, or a sink can take nothing more. */
 export type FatalError = SegmentError | SinkError;
 
-/** What is to be committed. Rows are by column from here on: those that were walked and held need not stay in memory. */
+/** What is to be committed. */
 interface Prepared {
   readonly capture: Capture.Capture;
   readonly rows: Columns;
@@ -73,15 +78,15 @@ interface Prepared {
   readonly rejects: ReadonlyArray<Reject>;
   readonly restatement: Restatement | undefined;
   readonly unknownFields: ReadonlyArray<string>;
-  /** The workspace's own, but for `observed_at`. */
+  /** The workspace's own. */
   readonly figures: ReadonlyArray<UsageRow>;
 }
 
 type Failed = { readonly outcome: "forbidden" | "failed"; readonly error: SegmentError | FlowError | SinkError };
 
 /**
- * Never fails for the partition's own sake: what went wrong is in the capture's outcome, and in the ledger. Memory: the
- * partition's rows, fetched and held, until they are compared; then about 90 bytes a row.
+ * Never fails for the partition's own sake: what went wrong is in the capture's outcome, and in the ledger. Memory: about 90
+ * bytes a row; of what is held already, the rows, fetched and held, until they are compared.
  */
 export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
   task: CaptureTask,
@@ -131,7 +136,8 @@ const prepare = Effect.fnUntraced(function* (
       return { outcome: error.reason._tag === "Forbidden" ? "forbidden" : "failed", error };
     }
   }
-  const { pages, rejects, rows, unknownFields, warnings } = Result.isSuccess(walked) ? walked.success : absence;
+  const table = usageTableOf(partition);
+  const { pages, rejects, rows, unknownFields, warnings } = Result.isSuccess(walked) ? walked.success : absent(table);
   const outcome = Result.isFailure(walked) ? "absent" : rows.length === 0 ? "empty" : "captured";
 
   const companion = companionOf(partition.dataset);
@@ -139,17 +145,17 @@ const prepare = Effect.fnUntraced(function* (
   const held = yield* reading === undefined ? heldVersion(task, context) : Fiber.join(reading);
   const present = yield* now;
   const capturedAt = momentAfter(present, held?.capture);
-  const isFirst = held === undefined || held.rows.length === 0;
-  const revised = isFirst ? { rows, superseded: [] } : revise(held.rows, rows, capturedAt);
+  const known = held?.rows ?? [];
+  const revised = yield* known.length === 0
+    ? Effect.succeed(firstObserved(table, rows, capturedAt))
+    : revisedColumns(table, known, rows, capturedAt);
   const isWithdrawn = rows.length === 0 && revised.superseded.length > 0;
   const capture: Capture.Capture = {
     captureId: crypto.randomUUID(),
     runId: context.runId,
     partition,
     // A month that vanished is looked at once more before it is taken as final.
-    state: isWithdrawn
-      ? "open"
-      : Capture.stateAt(present, periodEndOf(partition.month, rows), context.config.settleDays),
+    state: isWithdrawn ? "open" : Capture.stateAt(present, periodEndOf(partition, rows), context.config.settleDays),
     outcome,
     rows: rows.length,
     pages,
@@ -158,13 +164,13 @@ const prepare = Effect.fnUntraced(function* (
     warnings: [
       ...warnings,
       ...(isWithdrawn ? [withdrawal(partition, revised.superseded.length)] : []),
-      ...notice(partition.month, rows, workspace),
+      ...notice(partition, rows, workspace),
     ],
     capturedAt,
   };
   return {
     capture,
-    rows: yield* isFirst ? firstObserved(partition, rows, capturedAt) : byColumn(usageTableOf(partition), revised.rows),
+    rows: revised.rows,
     // Where nothing is held nothing is superseded, and revisions that a lost file left behind stay.
     superseded: {
       since: held?.capture.capturedAt ?? Number.MAX_SAFE_INTEGER,
@@ -172,11 +178,35 @@ const prepare = Effect.fnUntraced(function* (
       captures: [],
     },
     rejects,
-    restatement: restatementOf(partition, held?.rows ?? [], revised.rows, revised.superseded),
+    restatement:
+      revised.superseded.length === 0
+        ? undefined
+        : restatementOf(partition, known, usageRowsOf(table, revised.rows), revised.superseded),
     unknownFields,
-    figures: companion === undefined ? revised.rows : [],
+    figures: companion === undefined ? usageRowsOf(table, revised.rows) : [],
   };
 });
+
+/** Of what nothing is held is first observed now, all of it. */
+const firstObserved = (table: Table, rows: Columns, observedAt: Instant.EpochMicros): RevisedColumns => ({
+  rows: withConstant(table, rows, "observed_at", observedAt),
+  superseded: [],
+});
+
+const revisedColumns = (
+  table: Table,
+  known: ReadonlyArray<UsageRow>,
+  rows: Columns,
+  observedAt: Instant.EpochMicros,
+): Effect.Effect<RevisedColumns, SinkError> => {
+  const { rows: standing, superseded } = revise(known, usageRowsOf(table, rows), observedAt);
+  return Effect.map(byColumn(table, standing), (columns) => ({ rows: columns, superseded }));
+};
+
+interface RevisedColumns {
+  readonly rows: Columns;
+  readonly superseded: ReadonlyArray<Revision>;
+}
 
 const commit = Effect.fnUntraced(function* (
   { capture, figures, rejects, restatement, rows, superseded, unknownFields }: Prepared,
@@ -197,7 +227,13 @@ const commit = Effect.fnUntraced(function* (
 });
 
 /** A 404, as a walk. */
-const absence: Walked = { pages: 0, rejects: [], rows: [], warnings: [], unknownFields: [] };
+const absent = (table: Table): Walked => ({
+  pages: 0,
+  rejects: [],
+  rows: columnsOf(table, []),
+  warnings: [],
+  unknownFields: [],
+});
 
 /** What the next capture is compared with: the newest that a sink holds, once all sinks hold it. */
 const heldVersion = (

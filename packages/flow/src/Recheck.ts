@@ -1,7 +1,7 @@
 /**
  * Recheck: a held partition against what the service says of it now. Nothing is written.
  */
-import type { Instant, Partition, UsageRow } from "@segmeter/domain";
+import { type Instant, type Partition, type UsageRow, usageRowsOf, usageTableOf } from "@segmeter/domain";
 import type { SegmentClient, SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import type { FlowConfig } from "./FlowConfig.ts";
@@ -25,7 +25,7 @@ export const recheck = Effect.fn("Flow.recheck")(function* (
   config: FlowConfig,
 ): Effect.fn.Return<Rechecked, SegmentError | FlowError, SegmentClient> {
   const rows = yield* walk(partition, config).pipe(
-    Effect.map((walked) => walked.rows),
+    Effect.map((walked) => usageRowsOf(usageTableOf(partition), walked.rows)),
     Effect.catchIf(
       (error) => error._tag === "SegmentError" && error.reason._tag === "NotFound",
       () => Effect.succeed<ReadonlyArray<UsageRow>>([]),

@@ -4,8 +4,22 @@
  * The result says whether the walk may be kept, must be walked again (the service changed under it, or contradicts its own
  * totals), or is refused.
  */
-import { byKey, type Capture, Instant, keyOf, sameFigures, type UsageRow } from "@segmeter/domain";
-import { isWithinPeriod } from "./Figure.ts";
+import {
+  byKey,
+  type Capture,
+  type Columns,
+  concatenated,
+  inKeyOrder,
+  Instant,
+  keyOf,
+  sameFigures,
+  type Table,
+  toColumns,
+  usageColumns,
+  type UsageRow,
+  usageRowsOf,
+} from "@segmeter/domain";
+import { areWithinPeriods, isWithinPeriod } from "./Figure.ts";
 import type { FlowConfig } from "./FlowConfig.ts";
 import type { GateReason } from "./FlowError.ts";
 import type { NormalisedPage } from "./Normalise.ts";
@@ -23,7 +37,7 @@ export interface WalkedPage extends NormalisedPage {
 
 export interface Reconciled {
   /** Unique by key, in key order. */
-  readonly rows: ReadonlyArray<UsageRow>;
+  readonly rows: Columns;
   readonly rejects: ReadonlyArray<Reject>;
   readonly warnings: ReadonlyArray<Capture.Warning>;
   /** Names of fields that the documentation does not know, ascending. */
@@ -36,7 +50,8 @@ export type Verdict =
   /** `kept`: what may stand if walking again tells nothing new. */
   | { readonly _tag: "Doubtful"; readonly reason: GateReason; readonly detail: string; readonly kept: Reconciled };
 
-export const reconcile = (pages: ReadonlyArray<WalkedPage>, config: FlowConfig): Verdict => {
+/** `table`: of the dataset that was walked. */
+export const reconcile = (table: Table, pages: ReadonlyArray<WalkedPage>, config: FlowConfig): Verdict => {
   const rejects = pages.flatMap((page) => page.rejects);
   const [reject] = rejects;
   if (reject !== undefined && config.badRows === "fail") {
@@ -44,9 +59,9 @@ export const reconcile = (pages: ReadonlyArray<WalkedPage>, config: FlowConfig):
     return refused("BadRow", `Page ${reject.page}, row ${reject.position}: ${reject.reason}${more}.`);
   }
 
-  const folded = fold(pages);
+  const folded = fold(table, pages);
   if ("conflict" in folded) return refused("ConflictingRows", folded.conflict);
-  const outside = pages.every(({ isWithinPeriods }) => isWithinPeriods) ? [] : outsidePeriod(folded.rows);
+  const outside = outsidePeriod(table, folded.rows);
   if (outside.length > 0 && config.gates === "fail") return refused("OutsidePeriod", outside[0]!.message);
 
   const unknownFields = [...new Set(pages.flatMap((page) => [...page.unknownFields]))].sort();
@@ -64,7 +79,7 @@ export const reconcile = (pages: ReadonlyArray<WalkedPage>, config: FlowConfig):
 const refused = (reason: GateReason, detail: string): Verdict => ({ _tag: "Refused", reason, detail });
 
 interface Folded {
-  readonly rows: ReadonlyArray<UsageRow>;
+  readonly rows: Columns;
   /** Different (key, timestamp) pairs: what `totalEntries` counts. */
   readonly distinct: number;
   /** Rows that repeated one, equal in everything. */
@@ -73,15 +88,19 @@ interface Folded {
 }
 
 /** One row a key: equal repetitions are folded, of two snapshots the later stands. */
-const fold = (pages: ReadonlyArray<WalkedPage>): Folded | { readonly conflict: string } => {
-  const all: Array<UsageRow> = [];
-  for (const { rows } of pages) for (const row of rows) all.push(row);
-  if (areAscendingPages(pages)) return { rows: all, distinct: all.length, repeated: 0, warnings: [] };
+const fold = (table: Table, pages: ReadonlyArray<WalkedPage>): Folded | { readonly conflict: string } => {
+  const all = concatenated(
+    table,
+    pages.map(({ rows }) => rows),
+  );
+  // What most walks are: every key once.
+  const ordered = inKeyOrder(table, all);
+  if (ordered !== undefined) return { rows: ordered, distinct: all.length, repeated: 0, warnings: [] };
   const byTime = new Map<string, UsageRow>();
   const latest = new Map<string, UsageRow>();
   let repeated = 0;
   let snapshots = 0;
-  for (const row of all) {
+  for (const row of usageRowsOf(table, all)) {
     const key = keyOf(row);
     const held = latest.get(key);
     if (held === undefined) {
@@ -111,23 +130,20 @@ const fold = (pages: ReadonlyArray<WalkedPage>): Folded | { readonly conflict: s
       message: `${snapshots} earlier snapshots of a day gave way to later ones.`,
     });
   }
-  return { rows: [...latest.values()].sort(byKey), distinct: latest.size + snapshots, repeated, warnings };
-};
-
-/** In the order of their keys from the first page to the last, none twice: what most walks are. */
-const areAscendingPages = (pages: ReadonlyArray<WalkedPage>): boolean => {
-  const ends = pages.flatMap(({ rows }) => (rows.length === 0 ? [] : [rows[0]!, rows.at(-1)!]));
-  return (
-    pages.every(({ isAscending }) => isAscending) &&
-    ends.every((row, index) => index === 0 || index % 2 === 1 || byKey(ends[index - 1]!, row) < 0)
-  );
+  return {
+    rows: toColumns(table, [...latest.values()].sort(byKey)),
+    distinct: latest.size + snapshots,
+    repeated,
+    warnings,
+  };
 };
 
 const describe = (row: UsageRow): string =>
   `${"source_id" in row ? `source ${row.source_id} on ` : ""}${Instant.formatDay(row.day)}`;
 
-const outsidePeriod = (rows: ReadonlyArray<UsageRow>): ReadonlyArray<Capture.Warning> => {
-  const outside = rows.filter((row) => !isWithinPeriod(row));
+const outsidePeriod = (table: Table, rows: Columns): ReadonlyArray<Capture.Warning> => {
+  if (areWithinPeriods(usageColumns(table, rows))) return [];
+  const outside = usageRowsOf(table, rows).filter((row) => !isWithinPeriod(row));
   const [first] = outside;
   if (first === undefined) return [];
   const more = outside.length === 1 ? "" : `, and ${outside.length - 1} more`;
@@ -175,7 +191,7 @@ const doubtOf = (
 };
 
 /** Whether all pages but the last have one length: a service that gives smaller pages than asked for, not a page cut short. */
-export const isEvenlyPaged = (pages: ReadonlyArray<WalkedPage>): boolean => {
+export const isEvenlyPaged = (pages: ReadonlyArray<Pick<WalkedPage, "sent" | "isLast">>): boolean => {
   const full = pages[0]?.sent ?? 0;
   return pages.every((page) => (page.isLast ? page.sent <= full : page.sent === full));
 };

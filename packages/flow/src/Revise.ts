@@ -2,21 +2,7 @@
  * Revise: the comparison of the held rows with the fetched ones. Pure. A version that is still the same keeps the moment at which
  * it was first observed; one that is corrected or gone becomes a revision.
  */
-import {
-  byColumn,
-  type Capture,
-  type Columns,
-  type Instant,
-  keyOf,
-  type Partition,
-  type Revision,
-  sameFigures,
-  type SinkError,
-  type UsageRow,
-  usageTableOf,
-  withConstant,
-} from "@segmeter/domain";
-import * as Effect from "effect/Effect";
+import { type Capture, type Instant, keyOf, type Revision, sameFigures, type UsageRow } from "@segmeter/domain";
 
 export interface Revised {
   /** The fetched rows, in their order, each with the moment at which its version was first observed. */
@@ -28,16 +14,6 @@ export interface Revised {
 /** The moment of a capture: the present, and later than the capture before, whatever the clock does. */
 export const momentAfter = (present: Instant.EpochMicros, before: Capture.Capture | undefined): Instant.EpochMicros =>
   before === undefined ? present : Math.max(present, before.capturedAt + 1);
-
-/** The rows of a partition of which nothing was held: all are first observed at `observedAt`. Errors: as `byColumn`. */
-export const firstObserved = (
-  partition: Partition.Partition,
-  rows: ReadonlyArray<UsageRow>,
-  observedAt: Instant.EpochMicros,
-): Effect.Effect<Columns, SinkError> =>
-  Effect.map(byColumn(usageTableOf(partition), rows), (columns) =>
-    withConstant(usageTableOf(partition), columns, "observed_at", observedAt),
-  );
 
 /** Both lists are unique by key. `observedAt` is later than any moment in `held`. */
 export const revise = (

@@ -76,7 +76,7 @@ export interface RunRequest {
   readonly findings: Findings;
 }
 
-/** Memory: the rows of `concurrency` partitions, those of as many by column, and the rows of the workspace itself, some thirty a month. */
+/** Memory: the rows of twice `concurrency` partitions, by column, and the rows of the workspace itself, some thirty a month. */
 export const runPlan = Effect.fn("Flow.runPlan")(function* ({
   config,
   findings,

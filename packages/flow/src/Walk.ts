@@ -2,7 +2,7 @@
  * Walk: all pages of a partition, gathered and reconciled; and walked again where one walk leaves a doubt, for a day may have
  * arrived in the middle of it.
  */
-import { type Partition, sameFigures } from "@segmeter/domain";
+import { areSameFigures, type Partition, type Table, usageTableOf } from "@segmeter/domain";
 import type { SegmentClient, SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
@@ -24,13 +24,14 @@ export const walk = Effect.fn("Flow.walk")(function* (
   config: FlowConfig,
 ): Effect.fn.Return<Walked, SegmentError | FlowError, SegmentClient> {
   const operation = `capture ${partition.dataset} ${partition.month}`;
+  const table = usageTableOf(partition);
   let previous: Reconciled | undefined;
   for (let walks = 1; ; walks++) {
     const pages = yield* walkOnce(partition);
-    const verdict = reconcile(pages, config);
+    const verdict = reconcile(table, pages, config);
     if (verdict._tag === "Refused") return yield* flowError(operation, verdict.reason, verdict.detail);
     if (verdict._tag === "Kept") return finish(verdict.kept, pages, walks);
-    if (isConfirmed(verdict, previous, pages)) return finish(withDoubt(verdict), pages, walks);
+    if (isConfirmed(table, verdict, previous, pages)) return finish(withDoubt(verdict), pages, walks);
     if (walks >= config.maxWalks) {
       if (verdict.reason === "TotalMismatch" && config.gates === "warn")
         return finish(withDoubt(verdict), pages, walks);
@@ -63,6 +64,7 @@ const walkOnce = (
  * asked for, or rows that it repeats. Totals that contradict the rows are never confirmed so.
  */
 const isConfirmed = (
+  table: Table,
   doubt: Extract<Verdict, { _tag: "Doubtful" }>,
   previous: Reconciled | undefined,
   pages: ReadonlyArray<WalkedPage>,
@@ -70,8 +72,7 @@ const isConfirmed = (
   previous !== undefined &&
   pages.every(({ totalEntries }) => totalEntries === undefined) &&
   (doubt.reason !== "ShortPage" || isEvenlyPaged(pages)) &&
-  previous.rows.length === doubt.kept.rows.length &&
-  previous.rows.every((row, index) => sameFigures(row, doubt.kept.rows[index]!));
+  areSameFigures(table, previous.rows, doubt.kept.rows);
 
 const withDoubt = ({ detail, kept, reason }: Extract<Verdict, { _tag: "Doubtful" }>): Reconciled => ({
   ...kept,

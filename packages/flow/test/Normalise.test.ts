@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest";
-import { type DatasetName, datasetOf, datasets, usageTables } from "@segmeter/domain";
+import { type DatasetName, datasetOf, datasets, usageRowsOf, usageTableOf, usageTables } from "@segmeter/domain";
 import { normalise } from "../src/Normalise.ts";
 import { instant, january, wireCalls, wireMtu } from "./Setting.ts";
 
-const normalised = (dataset: DatasetName, rows: ReadonlyArray<unknown>, page = 1) =>
-  normalise(dataset)({ rows, next: undefined, totalEntries: undefined, pageSize: 1_000 }, page);
+const normalised = (dataset: DatasetName, rows: ReadonlyArray<unknown>, page = 1) => {
+  const given = normalise(dataset)({ rows, next: undefined, totalEntries: undefined, pageSize: 1_000 }, page);
+  return { ...given, rows: usageRowsOf(usageTableOf({ dataset }), given.rows) };
+};
 
 const largest = 2n ** 63n - 1n;
 

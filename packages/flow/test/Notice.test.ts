@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest";
-import type { Capture, UsageRow } from "@segmeter/domain";
+import { type Capture, columnsOf, type UsageRow, usageTableOf } from "@segmeter/domain";
 import { notice, periodEndOf } from "../src/Notice.ts";
 import {
   gatesOf,
+  holding,
   instant,
   january,
-  month,
   periodEnd,
   periodStart,
   sourceCalls,
@@ -14,8 +14,12 @@ import {
   workspaceMtu,
 } from "./Setting.ts";
 
+const columnsIn = (rows: ReadonlyArray<UsageRow>) => columnsOf(usageTableOf(holding(rows)), rows);
+
 const noticed = (rows: ReadonlyArray<UsageRow>, workspace?: ReadonlyArray<UsageRow>) =>
-  notice(month("2024-01"), rows, workspace);
+  notice(holding(rows), columnsIn(rows), workspace);
+
+const endOf = (rows: ReadonlyArray<UsageRow>) => periodEndOf(holding(rows), columnsIn(rows));
 
 /** That there is one warning, of this gate, with this count and this first example. */
 const one = (warnings: ReadonlyArray<Capture.Warning>, gate: string, count: number, first: string) => {
@@ -199,10 +203,10 @@ describe("notice", () => {
 
 describe("the end of the period", () => {
   it("is the latest that rows name, and at least the calendar month's", () => {
-    assert.strictEqual(periodEndOf(month("2024-01"), []), periodEnd);
-    assert.strictEqual(periodEndOf(month("2024-01"), [workspaceCalls(1)]), periodEnd);
-    assert.strictEqual(periodEndOf(month("2024-01"), [workspaceMtu(1, { period_end: periodEnd - 1 })]), periodEnd);
+    assert.strictEqual(endOf([]), periodEnd);
+    assert.strictEqual(endOf([workspaceCalls(1)]), periodEnd);
+    assert.strictEqual(endOf([workspaceMtu(1, { period_end: periodEnd - 1 })]), periodEnd);
     const late = workspaceMtu(2, { period_end: periodEnd + 5 });
-    assert.strictEqual(periodEndOf(month("2024-01"), [workspaceMtu(1), late, workspaceMtu(3)]), periodEnd + 5);
+    assert.strictEqual(endOf([workspaceMtu(1), late, workspaceMtu(3)]), periodEnd + 5);
   });
 });

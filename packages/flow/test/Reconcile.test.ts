@@ -1,12 +1,18 @@
 import { assert, describe, it } from "@effect/vitest";
-import { areAscending, byKey, keyOf, type UsageRow } from "@segmeter/domain";
+import { byKey, columnsOf, keyOf, type UsageRow, usageRowsOf, usageTableOf } from "@segmeter/domain";
 import * as fc from "fast-check";
-import { isWithinPeriod } from "../src/Figure.ts";
 import type { FlowConfig, Reject } from "../src/index.ts";
-import { isEvenlyPaged, reconcile, type Verdict, type WalkedPage } from "../src/Reconcile.ts";
+import {
+  isEvenlyPaged,
+  reconcile as reconcileColumns,
+  type Reconciled,
+  type Verdict as ColumnVerdict,
+  type WalkedPage,
+} from "../src/Reconcile.ts";
 import {
   config,
   gatesOf,
+  holding,
   periodEnd,
   periodStart,
   sourceCalls,
@@ -18,16 +24,31 @@ import {
 const lenient: FlowConfig = { ...config, gates: "warn" };
 const quarantine: FlowConfig = { ...config, badRows: "quarantine" };
 
+type Page = Omit<WalkedPage, "rows"> & { readonly rows: ReadonlyArray<UsageRow> };
+
+type ByRow<A> = A extends { readonly kept: Reconciled }
+  ? Omit<A, "kept"> & { readonly kept: Omit<Reconciled, "rows"> & { readonly rows: ReadonlyArray<UsageRow> } }
+  : A;
+
+type Verdict = ByRow<ColumnVerdict>;
+
+/** The same with rows instead of columns. */
+const reconcile = (pages: ReadonlyArray<Page>, settings: FlowConfig): Verdict => {
+  const table = usageTableOf(holding(pages.flatMap(({ rows }) => rows)));
+  const columns = pages.map((page): WalkedPage => ({ ...page, rows: columnsOf(table, page.rows) }));
+  const verdict = reconcileColumns(table, columns, settings);
+  if (verdict._tag === "Refused") return verdict;
+  return { ...verdict, kept: { ...verdict.kept, rows: usageRowsOf(table, verdict.kept.rows) } };
+};
+
 /** A walk of full pages, the last one apart. */
 const walked = (
   pages: ReadonlyArray<ReadonlyArray<UsageRow>>,
   totalEntries?: number,
   pageSize = pages[0]?.length ?? 1,
-): ReadonlyArray<WalkedPage> =>
+): ReadonlyArray<Page> =>
   pages.map((rows, index) => ({
     rows,
-    isAscending: areAscending(rows),
-    isWithinPeriods: rows.every(isWithinPeriod),
     rejects: [],
     unknownFields: new Set<string>(),
     sent: rows.length,
@@ -281,7 +302,7 @@ describe("rows outside the period that they name", () => {
 
 describe("rows that break the contract", () => {
   const reject = (page: number, position: number): Reject => ({ page, position, reason: "a bad count", row: {} });
-  const spoiled = (rejects: ReadonlyArray<Reject>, total?: number): ReadonlyArray<WalkedPage> => {
+  const spoiled = (rejects: ReadonlyArray<Reject>, total?: number): ReadonlyArray<Page> => {
     const [page] = walked([days(1, 2)], total);
     return [{ ...page!, rejects, sent: 2 + rejects.length, pageSize: 10 }];
   };

@@ -238,6 +238,12 @@ export const replacing = (
 export const heldIn = (sink: MemorySink, of: Partition.Partition): Capture.CapturedPartition | undefined =>
   sink.partitions.get(Partition.label(of));
 
+/** The partition that rows are of, by what they have. */
+export const holding = ([row]: ReadonlyArray<UsageRow>): Partition.Partition => {
+  const measure = row === undefined || "period_start" in row ? "mtu" : "api-calls";
+  return partition(row !== undefined && "source_id" in row ? `source-${measure}` : `workspace-${measure}`);
+};
+
 export const gatesOf = (warnings: ReadonlyArray<Capture.Warning>): ReadonlyArray<string> =>
   warnings.map(({ gate }) => gate);
 

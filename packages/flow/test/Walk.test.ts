@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest";
-import type { UsageRow } from "@segmeter/domain";
+import { type UsageRow, usageRowsOf, usageTableOf } from "@segmeter/domain";
 import { Unavailable } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
@@ -34,7 +34,12 @@ const walked = (
   const service = scripted(script);
   const { events, provide } = stage(service);
   const beginnings = () => service.requests.filter(({ cursor }) => cursor === undefined).length;
-  return { service, events, beginnings, result: provide(walk(partition(dataset), settings)) };
+  const table = usageTableOf(partition(dataset));
+  const byRow = Effect.map(walk(partition(dataset), settings), (kept) => ({
+    ...kept,
+    rows: usageRowsOf(table, kept.rows),
+  }));
+  return { service, events, beginnings, result: provide(byRow) };
 };
 
 const days = (count: number): ReadonlyArray<UsageRow> =>

@@ -1,7 +1,7 @@
 /**
  * The client of the Segment Public API: the workspace of the token, its sources, and pages of usage.
  */
-import { type DatasetName, type Name, UsageMonth } from "@segmeter/domain";
+import { type Columns, type DatasetName, datasetNames, type Name, UsageMonth } from "@segmeter/domain";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
@@ -10,10 +10,11 @@ import * as Redacted from "effect/Redacted";
 import * as Schema from "effect/Schema";
 import * as HttpClient from "effect/http/HttpClient";
 import { parseExactly } from "./ExactJson.ts";
+import { plainPages } from "./PlainPage.ts";
 import { makeRateBudget } from "./RateBudget.ts";
 import type { SegmentConfig } from "./SegmentConfig.ts";
 import type { SegmentError } from "./SegmentError.ts";
-import { makeSegmentHttp, type ServiceClock } from "./SegmentHttp.ts";
+import { type Body, makeSegmentHttp, type ServiceClock } from "./SegmentHttp.ts";
 import { pageOf, pickPage, usageOperations, WireSource, WorkspaceBody } from "./Wire.ts";
 
 export interface Page<Row> {
@@ -26,8 +27,11 @@ export interface Page<Row> {
   readonly pageSize: number;
 }
 
-/** Rows as sent, not decoded yet, but for counts sent as JSON numbers: they are decimal strings here, with every digit. */
-export type UsagePage = Page<unknown>;
+/**
+ * Rows of the dataset's table by column, where all are plain. Otherwise as sent, not decoded yet, but for counts sent as JSON
+ * numbers: they are decimal strings here, with every digit.
+ */
+export type UsagePage = Omit<Page<unknown>, "rows"> & { readonly rows: ReadonlyArray<unknown> | Columns };
 
 export interface UsagePageRequest {
   readonly dataset: DatasetName;
@@ -85,18 +89,16 @@ const makeSegmentClient = (config: SegmentConfig) =>
       ...(cursor === undefined ? {} : { "pagination.cursor": cursor }),
     });
 
+    const readers = new Map(datasetNames.map((dataset) => [dataset, readUsagePage(dataset)]));
     const usagePage = ({ cursor, dataset, month }: UsagePageRequest) => {
-      const { counts, listKey, path } = usageOperations[dataset];
-      const countFields = new Set(counts);
-      const decode = decodePage(listKey, Schema.Unknown);
+      const { path } = usageOperations[dataset];
+      const read = readers.get(dataset)!;
       return paged((size) =>
         http.get({
           operation: `GET ${path} ${month}`,
           path,
           query: { period: UsageMonth.toPeriod(month), ...query(size, cursor) },
-          parse: (text) => parseExactly(text, countFields, (body) => pickPage(body, listKey).rows),
-          decode: (body) =>
-            Option.filter(decode(body, size), ({ rows }) => !rows.some((row) => isDeeper(row, maxDepth))),
+          read: (body) => read(body, size),
         }),
       );
     };
@@ -108,9 +110,8 @@ const makeSegmentClient = (config: SegmentConfig) =>
           operation: "GET /sources",
           path: "/sources",
           query: query(size, cursor),
-          parse: JSON.parse,
-          decode: (body) =>
-            Option.map(decodeSources(body, size), (page) => ({ ...page, rows: page.rows.map(toSource) })),
+          read: ({ text }) =>
+            Option.map(decodeSources(JSON.parse(text()), size), (page) => ({ ...page, rows: page.rows.map(toSource) })),
         }),
       );
 
@@ -119,8 +120,7 @@ const makeSegmentClient = (config: SegmentConfig) =>
       operation: "GET /",
       path: "/",
       query: {},
-      parse: JSON.parse,
-      decode: (body) => Option.map(decodeWorkspace(body), ({ data }) => toWorkspace(data.workspace)),
+      read: ({ text }) => Option.map(decodeWorkspace(JSON.parse(text())), ({ data }) => toWorkspace(data.workspace)),
     });
 
     return SegmentClient.of({
@@ -141,6 +141,21 @@ const decodePage = <Row extends Schema.Codec<unknown, unknown>>(listKey: string,
       totalEntries: pagination.totalEntries ?? undefined,
       pageSize,
     }));
+};
+
+/** `pageSize`: rows that were asked for. */
+const readUsagePage = (dataset: DatasetName): ((body: Body, pageSize: number) => Option.Option<UsagePage>) => {
+  const { counts, listKey } = usageOperations[dataset];
+  const countFields = new Set(counts);
+  const decode = decodePage(listKey, Schema.Unknown);
+  const readPlain = plainPages(dataset);
+  return ({ bytes, text }, pageSize) => {
+    const plain = readPlain(bytes, pageSize);
+    const page = plain === undefined ? Option.none() : decode(plain.envelope, pageSize);
+    if (plain !== undefined && Option.isSome(page)) return Option.some({ ...page.value, rows: plain.rows });
+    const body = parseExactly(text(), countFields, (whole) => pickPage(whole, listKey).rows);
+    return Option.filter(decode(body, pageSize), ({ rows }) => !rows.some((row) => isDeeper(row, maxDepth)));
+  };
 };
 
 /** Levels of objects and lists in a row as sent; documented ones have one, and what has many overflows who walks through it. */

@@ -4,6 +4,7 @@
  * A try covers fetch, body and decode, under one time-out. Failures are backed off exponentially, capped and jittered; waiting
  * that the service orders is no failure, and holds every request of the token back, not only the refused one.
  */
+import { isUtf8 } from "node:buffer";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
@@ -36,9 +37,15 @@ export interface Get<A> {
   readonly operation: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
-  /** Turns the text into a value; throws what `JSON.parse` throws. */
-  readonly parse: (text: string) => unknown;
-  readonly decode: (body: unknown) => Option.Option<A>;
+  /** Reads a body. None: JSON, but not the documented body. Throws what `JSON.parse` throws. */
+  readonly read: (body: Body) => Option.Option<A>;
+}
+
+/** A whole body, of valid UTF-8. */
+export interface Body {
+  /** To be read at once: the memory is used again for the next body. */
+  readonly bytes: Buffer;
+  readonly text: () => string;
 }
 
 /** The service's clock, cut to whole seconds, and the local one when its answer came. */
@@ -60,6 +67,7 @@ export const makeSegmentHttp = (
   budget: RateBudget,
 ): SegmentHttp => {
   let serviceClock: ServiceClock | undefined;
+  const gathered = gatherer();
 
   const prepared = (path: string, query: Readonly<Record<string, string>>) =>
     HttpClientRequest.get(new URL(path.slice(1), withSlash(config.apiUrl))).pipe(
@@ -68,36 +76,29 @@ export const makeSegmentHttp = (
       HttpClientRequest.setHeaders({ accept: "application/vnd.segment.v1+json", "user-agent": config.userAgent }),
     );
 
-  /** Sends, and reads the body. A refusal stands whether or not its explanation can be read. */
+  /** Sends, and reads the body, in pieces. A refusal stands whether or not its explanation can be read. */
   const exchange = Effect.fnUntraced(function* <A>({ operation, path, query }: Get<A>) {
     const response = yield* client
       .execute(prepared(path, query))
       .pipe(Effect.mapError((error) => unreachable(operation, error)));
-    const body = yield* boundedText(operation, response).pipe((read) =>
-      response.status === 200 ? read : Effect.orElseSucceed(read, () => ""),
+    const chunks = yield* boundedBody(operation, response).pipe((read) =>
+      response.status === 200 ? read : Effect.orElseSucceed(read, () => []),
     );
-    return { response, body };
+    return { response, chunks };
   });
 
-  /** The body as text; the rest of one that is too large is not read. */
-  const boundedText = (operation: string, response: HttpClientResponse.HttpClientResponse) => {
-    let [bytes, text] = [0, ""];
-    // Put right without a word, two different ids could become the same.
-    const decoder = new TextDecoder("utf-8", { fatal: true });
-    const decode = (chunk?: Uint8Array) =>
-      Effect.try({
-        try: () => void (text += decoder.decode(chunk, { stream: chunk !== undefined })),
-        catch: () => segmentError(operation, new BrokenBody(), "The answer is not UTF-8, as JSON is."),
-      });
+  /** The body, in pieces; the rest of one that is too large is not read. */
+  const boundedBody = (operation: string, response: HttpClientResponse.HttpClientResponse) => {
+    const chunks: Array<Uint8Array> = [];
+    let length = 0;
     return response.stream.pipe(
       Stream.mapError(() => segmentError(operation, new BrokenBody(), "The answer broke off.")),
       Stream.runForEach((chunk) => {
-        bytes += chunk.byteLength;
-        if (bytes > config.maxBodyBytes) return oversized(operation, config.maxBodyBytes);
-        return decode(chunk);
+        length += chunk.byteLength;
+        chunks.push(chunk);
+        return length > config.maxBodyBytes ? oversized(operation, config.maxBodyBytes) : Effect.void;
       }),
-      Effect.andThen(() => decode()),
-      Effect.map(() => text),
+      Effect.as<ReadonlyArray<Uint8Array>>(chunks),
     );
   };
 
@@ -107,13 +108,13 @@ export const makeSegmentHttp = (
         const sent = yield* budget.pass;
         (yield* CallTally).count(tries.count++ > 0);
         const timeOut = () => Effect.fail(timedOut(request.operation, config.timeoutMs));
-        const { body, response } = yield* exchange(request).pipe(
+        const { chunks, response } = yield* exchange(request).pipe(
           Effect.timeoutOrElse({ duration: config.timeoutMs, orElse: timeOut }),
           restore,
           Effect.onError(() => budget.lost(sent)),
         );
-        yield* received(request.operation, sent, response, body);
-        return yield* decoded(request, body);
+        yield* received(request.operation, sent, response, chunks);
+        return yield* decoded(request, chunks);
       }),
     );
 
@@ -122,12 +123,12 @@ export const makeSegmentHttp = (
     operation: string,
     sent: Sent,
     response: HttpClientResponse.HttpClientResponse,
-    body: string,
+    chunks: ReadonlyArray<Uint8Array>,
   ) {
     const now = yield* Clock.currentTimeMillis;
     const serviceMs = parseDate(response.headers["date"]);
     if (serviceMs !== undefined) serviceClock = { serviceMs, localMs: now };
-    const explanation = response.status === 200 ? undefined : explain(body, redact);
+    const explanation = response.status === 200 ? undefined : explain(textOf(gathered(chunks)) ?? "", redact);
     const signal = readRateSignal(response.headers, explanation?.msBeforeNext, now);
     if (explanation === undefined) return yield* budget.succeeded(sent, signal);
     const orders = response.status === 429 || response.headers["retry-after"] !== undefined;
@@ -141,28 +142,24 @@ export const makeSegmentHttp = (
 
   const redact = makeRedaction(config.token);
 
-  const decoded = <A>(request: Get<A>, text: string): Effect.Effect<A, SegmentError> =>
+  const decoded = <A>(request: Get<A>, chunks: ReadonlyArray<Uint8Array>): Effect.Effect<A, SegmentError> =>
     Effect.suspend(() => {
-      let body: unknown;
+      const fail = (reason: BrokenBody | UnexpectedBody, detail: string) =>
+        Effect.fail(segmentError(request.operation, reason, detail));
+      const bytes = gathered(chunks);
+      // Put right without a word, two different ids could become the same.
+      if (!isUtf8(bytes)) return fail(new BrokenBody(), "The answer is not UTF-8, as JSON is.");
+      const text = () => textOf(bytes)!;
+      let found: Option.Option<A>;
       try {
-        body = request.parse(text);
+        found = request.read({ bytes, text });
       } catch {
-        return Effect.fail(segmentError(request.operation, new BrokenBody(), "The answer is not whole JSON."));
+        return fail(new BrokenBody(), "The answer is not whole JSON.");
       }
-      return Option.match(request.decode(body), {
-        onNone: () => {
-          const { message } = explain(text, redact);
-          const said = message === "" ? "" : ` It said: ${JSON.stringify(message)}.`;
-          return Effect.fail(
-            segmentError(
-              request.operation,
-              new UnexpectedBody(),
-              `The answer is JSON, but not the documented body.${said}`,
-            ),
-          );
-        },
-        onSome: Effect.succeed,
-      });
+      if (Option.isSome(found)) return Effect.succeed(found.value);
+      const { message } = explain(text(), redact);
+      const said = message === "" ? "" : ` It said: ${JSON.stringify(message)}.`;
+      return fail(new UnexpectedBody(), `The answer is JSON, but not the documented body.${said}`);
     });
 
   const isOrdered = (error: SegmentError): boolean => error.reason._tag === "RateLimited" && error.reason.ordered;
@@ -184,6 +181,24 @@ export const makeSegmentHttp = (
       }),
   };
 };
+
+/** Puts pieces together in memory that is used again each time: to ask for new memory costs more than to read the page. */
+const gatherer = (): ((chunks: ReadonlyArray<Uint8Array>) => Buffer) => {
+  let memory = Buffer.alloc(0);
+  return (chunks) => {
+    const length = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+    if (length > memory.length) memory = Buffer.allocUnsafeSlow(length * 2);
+    let at = 0;
+    for (const chunk of chunks) {
+      memory.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    return memory.subarray(0, length);
+  };
+};
+
+/** Undefined: not UTF-8. */
+const textOf = (bytes: Buffer): string | undefined => (isUtf8(bytes) ? new TextDecoder().decode(bytes) : undefined);
 
 const withSlash = (url: URL): URL => (url.pathname.endsWith("/") ? url : new URL(`${url.href}/`));
 

@@ -23,7 +23,8 @@ const Count = Schema.String.check(
   ),
 );
 
-const lastSecond = 9_000_000_000;
+/** Of a period, since 1970. */
+export const lastSecond = 9_000_000_000;
 
 /** Unix seconds. Decoded to microseconds. */
 const Seconds = Schema.Int.check(
@@ -129,6 +130,9 @@ interface Sent {
   readonly timestamp: string;
 }
 
+/** A number holds any count of so many digits exactly. */
+export const mostPlainDigits = 15;
+
 /**
  * The counts of a row as nearly all are: every field of its documented type, counts of at most 15 digits. Undefined: another row,
  * for the schema to judge. What it takes the schema takes too, to the same counts, at a tenth of the cost.
@@ -140,7 +144,7 @@ const plainFigures = (dataset: DatasetName): ((row: unknown) => ReadonlyArray<bi
     if (!Predicate.isObject(row)) return undefined;
     const sent = row as Record<string, unknown>;
     if (typeof sent["timestamp"] !== "string") return undefined;
-    if (level === "source" && !isPlainId(sent["sourceId"])) return undefined;
+    if (level === "source" && !isSourceId(sent["sourceId"])) return undefined;
     if (measure === "mtu" && !(isSeconds(sent["periodStart"]) && isSeconds(sent["periodEnd"]))) return undefined;
     const figures: Array<bigint> = [];
     for (const name of counts) {
@@ -152,15 +156,14 @@ const plainFigures = (dataset: DatasetName): ((row: unknown) => ReadonlyArray<bi
   };
 };
 
-const isPlainId = (value: unknown): boolean =>
+export const isSourceId = (value: unknown): boolean =>
   typeof value === "string" && value !== "" && value.length <= 200 && value.isWellFormed();
 
 const isSeconds = (value: unknown): boolean =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= lastSecond;
 
-/** Of up to 15 digits, which a number holds exactly; −1 for anything else. */
 const plainCount = (value: unknown): number => {
-  if (typeof value !== "string" || value.length === 0 || value.length > 15) return -1;
+  if (typeof value !== "string" || value.length === 0 || value.length > mostPlainDigits) return -1;
   let count = 0;
   for (let index = 0; index < value.length; index++) {
     const digit = value.charCodeAt(index) - 48;

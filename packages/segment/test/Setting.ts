@@ -2,18 +2,20 @@
  * What the tests of the client stand on: a client over real HTTP, and services to call, the simulator or one that follows a script.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient";
-import { UsageMonth } from "@segmeter/domain";
+import { assert } from "@effect/vitest";
+import { type DatasetName, datasetOf, Instant, isColumns, rowsOf, UsageMonth, usageTables } from "@segmeter/domain";
 import { type Simulator, type SimulatorOptions, startSimulator } from "@segmeter/simulator";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import * as Redacted from "effect/Redacted";
+import * as Result from "effect/Result";
 import type * as Scope from "effect/Scope";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { CallTally, defaults, makeCallTally, SegmentClient } from "../src/index.ts";
-import type { SegmentClientShape } from "../src/SegmentClient.ts";
+import { CallTally, decodeWireRow, defaults, makeCallTally, SegmentClient, type WireRow } from "../src/index.ts";
+import type { SegmentClientShape, UsagePage } from "../src/SegmentClient.ts";
 import type { SegmentConfig } from "../src/SegmentConfig.ts";
 
 export const month = (text: string): UsageMonth.UsageMonth => Option.getOrThrow(UsageMonth.parse(text));
@@ -116,6 +118,27 @@ export const errorBody = (message: string, more: Record<string, unknown> = {}): 
   JSON.stringify({ errors: [{ type: "made-up", message, ...more }] });
 
 export const workspaceBody = '{"data":{"workspace":{"id":"w1","slug":"acme","name":"Acme"}}}';
+
+/** Rows of usage, as sent or by column, decoded; those that cannot be are their reason. */
+export const decodedRows = (dataset: DatasetName, rows: UsagePage["rows"]): ReadonlyArray<WireRow | string> => {
+  if (!isColumns(rows)) return rows.map((row) => Result.merge(decodeWireRow(dataset)(row)));
+  const { level, measure, table } = datasetOf(dataset);
+  const names =
+    measure === "mtu" ? ["anonymous", "anonymous_identified", "identified", "never_identified"] : ["api_calls"];
+  return rowsOf(usageTables[table], rows).map((row) => {
+    const { day, observed_at, snapshot_at: timestamp } = row as Record<string, number>;
+    assert.strictEqual(observed_at, 0);
+    assert.strictEqual(day, Instant.dayOf(timestamp!));
+    return {
+      sourceId: level === "source" ? (row["source_id"] as string) : undefined,
+      period:
+        measure === "mtu" ? { start: row["period_start"] as number, end: row["period_end"] as number } : undefined,
+      counts: names.map((name) => row[name] as bigint),
+      timestamp: timestamp!,
+      unknownFields: [],
+    };
+  });
+};
 
 /** All rows of a walk, page by page. */
 export const walk = <A, E>(
