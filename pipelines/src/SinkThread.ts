@@ -1,6 +1,6 @@
 /**
- * The sinks of a run on a thread of their own: while one month is encoded, checked and made durable there, the next is read and
- * reconciled here. What opens them, the lock on the directory included, is `openSinks`, and happens there too.
+ * The sinks of a run, each on a thread of its own: while one month is encoded, checked and made durable there, and the one before
+ * is put into the database, the next is read and reconciled here. They are opened as `openSinks` opens them, in the same order.
  */
 import { type Sink, type SinkError, sinkError, type SinkName } from "@segmeter/domain";
 import * as Deferred from "effect/Deferred";
@@ -10,23 +10,25 @@ import { Worker } from "node:worker_threads";
 import { type Answer, type Call, errorOf, type Failure, remoteSink } from "./SinkCalls.ts";
 import type { OpenedSinks, SinkRequest } from "./Sinks.ts";
 
-/** What the thread is started with. */
+/** What a thread is started with. */
 export interface Opening {
   readonly request: SinkRequest;
   readonly command: string;
+  /** What it opens: the directory with the files in it, or the database. */
+  readonly part: "directory" | "database";
 }
 
-/** What the thread says first; after it come answers, and a last word when all is closed. */
+/** What a thread says once it was asked to open; after it come answers, and a last word when all is closed. */
 export type Opened =
   | { readonly _tag: "Opened"; readonly names: ReadonlyArray<SinkName>; readonly notes: ReadonlyArray<string> }
   | { readonly _tag: "Refused"; readonly failure: Failure };
 
 export type Said = Opened | Answer;
 
-export type Asked = Call | { readonly _tag: "Close" };
+export type Asked = Call | { readonly _tag: "Open" | "Close" } | { readonly _tag: "Sweep"; readonly id: number };
 
 /**
- * As `openSinks`. When the scope closes, so do the sinks, and the thread ends; calls that are not answered by then are carried
+ * As `openSinks`. When the scope closes, so do the sinks, and the threads end; calls that are not answered by then are carried
  * out first. Memory: a partition by column, while it is handed over.
  * Errors: those of opening; afterwards of each call its own, and `Broken` for every call if the thread should die.
  */
@@ -34,6 +36,23 @@ export const openSinksInThread = Effect.fn("openSinksInThread")(function* (
   request: SinkRequest,
   command: string,
 ): Effect.fn.Return<OpenedSinks, SinkError, Scope.Scope> {
+  const directory = yield* startThread({ request, command, part: "directory" });
+  // Its program is read meanwhile; the database is opened once the directory is this run's.
+  const database = request.names.includes("duckdb")
+    ? yield* startThread({ request, command, part: "database" })
+    : undefined;
+  const { notes, sinks } = yield* directory.open;
+  const databases = database === undefined ? [] : (yield* database.open).sinks;
+  yield* directory.sweep;
+  return { sinks: [...sinks, ...databases], notes };
+});
+
+interface Thread {
+  readonly open: Effect.Effect<OpenedSinks, SinkError>;
+  readonly sweep: Effect.Effect<void, SinkError>;
+}
+
+const startThread = Effect.fnUntraced(function* (workerData: Opening): Effect.fn.Return<Thread, never, Scope.Scope> {
   const opened = Deferred.makeUnsafe<Extract<Opened, { _tag: "Opened" }>, SinkError>();
   const gone = Deferred.makeUnsafe<void>();
   const waiting = new Map<number, Deferred.Deferred<unknown, SinkError>>();
@@ -51,7 +70,6 @@ export const openSinksInThread = Effect.fn("openSinksInThread")(function* (
 
   const worker = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const workerData: Opening = { request, command };
       const started = new Worker(entry, { workerData });
       started.on("message", (said: Said) => {
         if (said._tag === "Opened") Deferred.doneUnsafe(opened, Effect.succeed(said));
@@ -71,20 +89,26 @@ export const openSinksInThread = Effect.fn("openSinksInThread")(function* (
         return Deferred.await(gone);
       }),
   );
+  const ask = (asked: Asked): void => worker.postMessage(asked);
 
   let calls = 0;
+  const answered = <A>(asked: (id: number) => Asked): Effect.Effect<A, SinkError> =>
+    Effect.suspend(() => {
+      const done = Deferred.makeUnsafe<unknown, SinkError>();
+      const id = calls++;
+      waiting.set(id, done);
+      ask(asked(id));
+      return Deferred.await(done) as Effect.Effect<A, SinkError>;
+    });
   const sinkOf = (sink: SinkName): Sink =>
-    remoteSink(sink, (method, ...args) =>
-      Effect.suspend(() => {
-        const done = Deferred.makeUnsafe<unknown, SinkError>();
-        const id = calls++;
-        waiting.set(id, done);
-        worker.postMessage({ id, sink, method, args } satisfies Asked);
-        return Deferred.await(done) as Effect.Effect<never, SinkError>;
-      }),
-    );
-  const { names, notes } = yield* Deferred.await(opened);
-  return { sinks: names.map(sinkOf), notes };
+    remoteSink(sink, (method, ...args) => answered((id) => ({ id, sink, method, args })));
+  return {
+    open: Effect.suspend(() => {
+      ask({ _tag: "Open" });
+      return Effect.map(Deferred.await(opened), ({ names, notes }) => ({ sinks: names.map(sinkOf), notes }));
+    }),
+    sweep: answered((id) => ({ _tag: "Sweep", id })),
+  };
 });
 
 const outcomeOf = (answer: Answer): Effect.Effect<unknown, SinkError> => {

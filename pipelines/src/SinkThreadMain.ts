@@ -1,39 +1,59 @@
 /**
- * The thread of `SinkThread`: opens the sinks, carries out what it is asked, side by side as it comes, and closes them at the end.
+ * A thread of `SinkThread`: opens its sinks when it is told to, carries out what it is asked, side by side as it comes, and closes
+ * them at the end.
  */
-import type { SinkName } from "@segmeter/domain";
+import type { SinkError, SinkName } from "@segmeter/domain";
 import * as Cause from "effect/Cause";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as FiberSet from "effect/FiberSet";
 import * as Result from "effect/Result";
+import type * as Scope from "effect/Scope";
+import * as Semaphore from "effect/Semaphore";
 import { parentPort, workerData } from "node:worker_threads";
-import { answer, type Answer, type Call, failureOf } from "./SinkCalls.ts";
-import { openSinks } from "./Sinks.ts";
+import { answer, type Answer, failureOf } from "./SinkCalls.ts";
+import { openDatabase, openDirectory, type OpenedDirectory } from "./Sinks.ts";
 import type { Asked, Opening, Said } from "./SinkThread.ts";
 
 const port = parentPort!;
-const { command, request } = workerData as Opening;
+const { command, part, request } = workerData as Opening;
 const say = (said: Said): void => port.postMessage(said);
 
+const open: Effect.Effect<OpenedDirectory, SinkError, Scope.Scope> =
+  part === "directory"
+    ? openDirectory(request, command)
+    : Effect.map(openDatabase(request), (sinks) => ({ sinks, notes: [], sweep: Effect.void }));
+
 const serve = Effect.gen(function* () {
-  const { notes, sinks } = yield* openSinks(request, command);
-  const byName = new Map(sinks.map((sink) => [sink.name, sink]));
-  const closing = Deferred.makeUnsafe<void>();
+  const [opening, closing] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()];
   const calls = yield* FiberSet.make();
   const start = yield* FiberSet.runtime(calls)();
+  // In the order in which they come: what came first goes on to the next sink while the others are written here.
+  const replacing = yield* Semaphore.make(4);
+  let opened: OpenedDirectory | undefined;
+  const carryOut = (asked: Exclude<Asked, { _tag: "Open" | "Close" }>) => {
+    if (!("method" in asked)) return opened!.sweep;
+    const answered = answer(
+      opened!.sinks.find(({ name }) => name === asked.sink)!,
+      asked,
+    );
+    return asked.method === "replace" ? replacing.withPermits(1)(answered) : answered;
+  };
   port.on("message", (asked: Asked) => {
-    if ("method" in asked) start(Effect.map(Effect.exit(answer(byName.get(asked.sink)!, asked)), tell(asked)));
-    else Deferred.doneUnsafe(closing, Effect.void);
+    if ("id" in asked) start(Effect.map(Effect.exit(carryOut(asked)), tell(asked.id)));
+    else Deferred.doneUnsafe(asked._tag === "Open" ? opening : closing, Effect.void);
   });
-  say({ _tag: "Opened", names: sinks.map(({ name }): SinkName => name), notes });
+  yield* Effect.raceFirst(Deferred.await(opening), Deferred.await(closing));
+  if (Deferred.isDoneUnsafe(closing)) return;
+  opened = yield* open;
+  say({ _tag: "Opened", names: opened.sinks.map(({ name }): SinkName => name), notes: opened.notes });
   yield* Deferred.await(closing);
   yield* FiberSet.awaitEmpty(calls);
 });
 
 const tell =
-  ({ id }: Call) =>
+  (id: number) =>
   (exit: Exit.Exit<unknown, Parameters<typeof failureOf>[0]>): void => {
     say(answerOf(id, exit));
   };

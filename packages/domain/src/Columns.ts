@@ -94,7 +94,7 @@ const joinTexts = (pieces: Pieces, values: Uint32Array): ReadonlyArray<string> =
       places.set(text, place);
       return place;
     });
-    for (const place of piece.values) values[at++] = moved[Number(place)]!;
+    for (let index = 0; index < piece.values.length; index++) values[at++] = moved[Number(piece.values[index])]!;
   }
   return [...places.keys()];
 };

@@ -17,6 +17,7 @@ import * as Semaphore from "effect/Semaphore";
 import { type CaptureContext, capturePartition, type CaptureResult, type FatalError } from "./CapturePartition.ts";
 import { tell, type UnknownField } from "./Event.ts";
 import type { FlowConfig } from "./FlowConfig.ts";
+import { makeIdleGate } from "./Idle.ts";
 import { level, type Party } from "./Level.ts";
 import { isFatal } from "./Load.ts";
 import type { CaptureTask, CatchUpTask, Plan } from "./Plan.ts";
@@ -95,12 +96,13 @@ export const runPlan = Effect.fn("Flow.runPlan")(function* ({
   const walkUnlessRefused: CaptureContext["walking"] = (walk) =>
     Effect.suspend(() => (Deferred.isDoneUnsafe(refused) ? Deferred.await(refused) : unlessRefused(walk)));
   const permits = yield* Semaphore.make(config.concurrency);
+  const hasTime = yield* makeIdleGate();
   const context: CaptureContext = {
     runId,
     config,
     sinks,
     parties,
-    walking: (walk) => permits.withPermits(1)(walkUnlessRefused(walk)),
+    walking: (walk) => permits.withPermits(1)(Effect.andThen(hasTime, walkUnlessRefused(walk))),
     companionRows: (partition) => unlessRefused(companions.rowsFor(partition)),
   };
 

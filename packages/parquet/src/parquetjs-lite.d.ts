@@ -10,9 +10,9 @@ declare module "parquetjs-lite" {
   }
 
   interface ColumnData {
-    readonly values: Array<unknown>;
-    readonly dlevels: Array<number>;
-    readonly rlevels: Array<number>;
+    readonly values: ArrayLike<unknown>;
+    readonly dlevels: ReadonlyArray<number>;
+    readonly rlevels: ReadonlyArray<number>;
     readonly distinct_values: Set<unknown>;
     readonly count: number;
   }
