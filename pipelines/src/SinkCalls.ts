@@ -16,7 +16,6 @@ import {
   type SinkName,
   type Table,
   toRows,
-  type UsageRow,
   usageTableOf,
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
@@ -69,11 +68,6 @@ const pack = ({ capture, rows }: Capture.Handed): Packed => ({
   rows: packRows(usageTableOf(capture.partition), rows),
 });
 
-const unpack = ({ capture, rows }: Packed): Capture.CapturedPartition => ({
-  capture,
-  rows: toRows(usageTableOf(capture.partition), rows) as unknown as ReadonlyArray<UsageRow>,
-});
-
 type PackedSuperseded = Omit<Capture.Superseded, "revisions"> & { readonly revisions: Columns };
 
 const packSuperseded = ({ capture }: Capture.Handed, { revisions, ...rest }: Capture.Superseded): PackedSuperseded => ({
@@ -100,7 +94,7 @@ export const remoteSink = (
 ): Sink => ({
   name,
   held: (workspaceId) => send("held", workspaceId),
-  read: (partition) => Effect.map(send<Packed | undefined>("read", partition), (packed) => packed && unpack(packed)),
+  read: (partition) => send<Packed | undefined>("read", partition),
   revisions: (partition) =>
     Effect.map(send<Columns>("revisions", partition), (packed) => unpackRevisions(partition, packed)),
   replace: (captured, superseded) =>

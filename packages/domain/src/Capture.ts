@@ -49,7 +49,7 @@ export interface CapturedPartition {
   readonly rows: ReadonlyArray<UsageRow>;
 }
 
-/** The same, or with its rows by column: what a sink takes. */
+/** The same, or with its rows by column: what a sink takes and gives. */
 export interface Handed {
   readonly capture: Capture;
   readonly rows: ReadonlyArray<UsageRow> | Columns;

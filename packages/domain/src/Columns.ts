@@ -47,8 +47,8 @@ export const rowsOf = (table: Shape, rows: Rows): ReadonlyArray<Row> =>
 export const columnNamed = ({ columns }: Shape, { data }: Columns, name: string): ColumnData | undefined =>
   data[columns.findIndex((column) => column.name === name)];
 
-/** The same with one number in every row of a column of instants or days. */
-export const withConstant = ({ columns }: Shape, { data, length }: Columns, name: string, value: number): Columns => ({
+/** The same with one number in every row of a column of instants or days: a column of its own, that may be changed. */
+export const withNumbers = ({ columns }: Shape, { data, length }: Columns, name: string, value: number): Columns => ({
   length,
   data: data.map((given, index) =>
     columns[index]!.name === name

@@ -11,7 +11,7 @@
  */
 import type * as Effect from "effect/Effect";
 import type { Books } from "./Books.ts";
-import type { Capture, CapturedPartition, Handed, Superseded } from "./Capture.ts";
+import type { Capture, Handed, Superseded } from "./Capture.ts";
 import type { Inspection } from "./Fault.ts";
 import type { Names } from "./Name.ts";
 import type { Partition } from "./Partition.ts";
@@ -30,8 +30,8 @@ export interface Sink {
    */
   readonly held: (workspaceId: string) => Effect.Effect<ReadonlyArray<Capture>, SinkError>;
 
-  /** The held partition with its rows in key order, or undefined. Memory: the partition. */
-  readonly read: (partition: Partition) => Effect.Effect<CapturedPartition | undefined, SinkError>;
+  /** The held partition with its rows in key order, by row or by column, or undefined. Memory: the partition. */
+  readonly read: (partition: Partition) => Effect.Effect<Handed | undefined, SinkError>;
 
   /** The superseded versions of a partition's rows, in the order of `byVersion`. Memory: all of them. */
   readonly revisions: (partition: Partition) => Effect.Effect<ReadonlyArray<Revision>, SinkError>;

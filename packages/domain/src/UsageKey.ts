@@ -36,14 +36,25 @@ export const inKeyOrder = (table: Table, columns: Columns): Columns | undefined 
 };
 
 /** The order of two rows by their keys, by their places. */
-const orderIn = ({ day, period, source }: UsageColumns): ((a: number, b: number) => number) => {
-  const start = period?.start;
+const orderIn = (rows: UsageColumns): ((a: number, b: number) => number) => {
+  const start = rows.period?.start;
+  const { day, source } = rows;
   const places = source?.values;
   const ranks = source === undefined ? [] : ranksOf(source.texts);
   return (a, b) =>
     (start === undefined ? 0 : start[a]! - start[b]!) ||
     day[a]! - day[b]! ||
     (places === undefined ? 0 : ranks[places[a]!]! - ranks[places[b]!]!);
+};
+
+/** The same of a row of the one and a row of the other. */
+export const orderAcross = (table: Table, a: Columns, b: Columns): ((inA: number, inB: number) => number) => {
+  const [one, other] = [usageColumns(table, a), usageColumns(table, b)];
+  const sourceAt = ({ source }: UsageColumns, index: number) => source!.texts[source!.values[index]!]!;
+  return (inA, inB) =>
+    (one.period === undefined ? 0 : one.period.start[inA]! - other.period!.start[inB]!) ||
+    one.day[inA]! - other.day[inB]! ||
+    (one.source === undefined ? 0 : compareTexts(sourceAt(one, inA), sourceAt(other, inB)));
 };
 
 /** Of each text its place among all, in their order. */
@@ -65,13 +76,18 @@ export const sameFigures = (a: UsageRow, b: UsageRow): boolean => {
   return true;
 };
 
-/** Whether rows by column say the same, row for row; when they were observed does not count. */
+/** Whether a row of the one says the same as a row of the other; when they were observed does not count. */
+export const sameFiguresAt = (table: Table, a: Columns, b: Columns): ((inA: number, inB: number) => boolean) => {
+  const columns = table.columns.flatMap(({ name, type }, index) =>
+    name === "observed_at" ? [] : [[readerOf(type, a.data[index]!), readerOf(type, b.data[index]!)] as const],
+  );
+  return (inA, inB) => columns.every(([one, other]) => one(inA) === other(inB));
+};
+
+/** Whether they say the same, row for row. */
 export const areSameFigures = (table: Table, a: Columns, b: Columns): boolean => {
   if (a.length !== b.length) return false;
-  return table.columns.every(({ name, type }, column) => {
-    if (name === "observed_at") return true;
-    const [one, other] = [readerOf(type, a.data[column]!), readerOf(type, b.data[column]!)];
-    for (let index = 0; index < a.length; index++) if (one(index) !== other(index)) return false;
-    return true;
-  });
+  const isSame = sameFiguresAt(table, a, b);
+  for (let index = 0; index < a.length; index++) if (!isSame(index, index)) return false;
+  return true;
 };

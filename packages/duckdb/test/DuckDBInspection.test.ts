@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest";
-import { Capture, type Fault } from "@segmeter/domain";
+import { Capture, type Fault, usageRowsOf, usageTableOf } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { join } from "node:path";
 import { connect } from "../src/DuckDBConnection.ts";
@@ -201,9 +201,13 @@ describe("DuckDBInspection", () => {
       const { books, history } = yield* Effect.scoped(
         Effect.gen(function* () {
           const sink = yield* openDuckDBSink({ path, access: "read-only" });
-          const captured = (yield* sink.read(january))!;
+          const { capture, rows } = (yield* sink.read(january))!;
           return {
-            history: { ...captured, revisions: yield* sink.revisions(january) },
+            history: {
+              capture,
+              rows: usageRowsOf(usageTableOf(january), rows),
+              revisions: yield* sink.revisions(january),
+            },
             books: yield* sink.books("w1"),
           };
         }),

@@ -9,17 +9,14 @@ import {
   columnsOf,
   companionOf,
   datasetOf,
-  type Instant,
   now,
   type Partition,
-  type Revision,
   type Sink,
   type SinkError,
   type Table,
   type UsageRow,
   usageRowsOf,
   usageTableOf,
-  withConstant,
 } from "@segmeter/domain";
 import { CallTally, isTokenRefused, makeCallTally, type SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
@@ -86,7 +83,7 @@ type Failed = { readonly outcome: "forbidden" | "failed"; readonly error: Segmen
 
 /**
  * Never fails for the partition's own sake: what went wrong is in the capture's outcome, and in the ledger. Memory: about 90
- * bytes a row; of what is held already, the rows, fetched and held, until they are compared.
+ * bytes a row, fetched and held.
  */
 export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
   task: CaptureTask,
@@ -145,10 +142,8 @@ const prepare = Effect.fnUntraced(function* (
   const held = yield* reading === undefined ? heldVersion(task, context) : Fiber.join(reading);
   const present = yield* now;
   const capturedAt = momentAfter(present, held?.capture);
-  const known = held?.rows ?? [];
-  const revised = yield* known.length === 0
-    ? Effect.succeed(firstObserved(table, rows, capturedAt))
-    : revisedColumns(table, known, rows, capturedAt);
+  const known = yield* byColumn(table, held?.rows ?? []);
+  const revised = revise(table, known, rows, capturedAt);
   const isWithdrawn = rows.length === 0 && revised.superseded.length > 0;
   const capture: Capture.Capture = {
     captureId: crypto.randomUUID(),
@@ -181,32 +176,11 @@ const prepare = Effect.fnUntraced(function* (
     restatement:
       revised.superseded.length === 0
         ? undefined
-        : restatementOf(partition, known, usageRowsOf(table, revised.rows), revised.superseded),
+        : restatementOf(partition, usageRowsOf(table, known), usageRowsOf(table, revised.rows), revised.superseded),
     unknownFields,
     figures: companion === undefined ? usageRowsOf(table, revised.rows) : [],
   };
 });
-
-/** Of what nothing is held is first observed now, all of it. */
-const firstObserved = (table: Table, rows: Columns, observedAt: Instant.EpochMicros): RevisedColumns => ({
-  rows: withConstant(table, rows, "observed_at", observedAt),
-  superseded: [],
-});
-
-const revisedColumns = (
-  table: Table,
-  known: ReadonlyArray<UsageRow>,
-  rows: Columns,
-  observedAt: Instant.EpochMicros,
-): Effect.Effect<RevisedColumns, SinkError> => {
-  const { rows: standing, superseded } = revise(known, usageRowsOf(table, rows), observedAt);
-  return Effect.map(byColumn(table, standing), (columns) => ({ rows: columns, superseded }));
-};
-
-interface RevisedColumns {
-  readonly rows: Columns;
-  readonly superseded: ReadonlyArray<Revision>;
-}
 
 const commit = Effect.fnUntraced(function* (
   { capture, figures, rejects, restatement, rows, superseded, unknownFields }: Prepared,
@@ -239,7 +213,7 @@ const absent = (table: Table): Walked => ({
 const heldVersion = (
   { held, isUneven, partition }: CaptureTask,
   { parties, sinks }: CaptureContext,
-): Effect.Effect<Capture.CapturedPartition | undefined, SinkError> =>
+): Effect.Effect<Capture.Handed | undefined, SinkError> =>
   Effect.gen(function* () {
     if (isUneven) {
       const { known, to } = yield* level(partition, parties);

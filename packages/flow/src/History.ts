@@ -5,7 +5,18 @@
  * rebuilt from the history of the sink that made it; put in the order of time, and compared one with the next, they give the
  * history that one sink would have had.
  */
-import { Books, byKey, byVersion, Capture, type Instant, type Revision, type UsageRow } from "@segmeter/domain";
+import {
+  Books,
+  byKey,
+  byVersion,
+  Capture,
+  columnsOf,
+  type Instant,
+  type Revision,
+  type UsageRow,
+  usageRowsOf,
+  usageTableOf,
+} from "@segmeter/domain";
 import { revise } from "./Revise.ts";
 
 /** A partition's history, and the captures that it was made from, the held one among them. */
@@ -38,7 +49,8 @@ export const mergeHistories = (a: Known, b: Known): Known => {
   if (older.captures.every(({ captureId }) => seen.has(captureId))) return newer;
   const held = newer.history.capture;
   const earlier = Books.mergeCaptures(older.captures, newer.captures).filter((one) => one.captureId !== held.captureId);
-  let rows: ReadonlyArray<UsageRow> = [];
+  const table = usageTableOf(held.partition);
+  let rows = columnsOf(table, []);
   let last = 0;
   const captures: Array<Capture.Capture> = [];
   const revisions: Array<Revision> = [];
@@ -50,12 +62,16 @@ export const mergeHistories = (a: Known, b: Known): Known => {
     const isHeld = capture.captureId === history.capture.captureId;
     const known = isHeld ? history.rows : rowsAt(history, capture.capturedAt);
     if (!isHeld && known.length !== capture.rows) continue;
-    const revised = revise(rows, known, last);
+    const revised = revise(table, rows, columnsOf(table, known), last);
     rows = revised.rows;
     revisions.push(...revised.superseded);
   }
   return {
-    history: { capture: { ...held, capturedAt: last }, rows, revisions: revisions.toSorted(byVersion) },
+    history: {
+      capture: { ...held, capturedAt: last },
+      rows: usageRowsOf(table, rows),
+      revisions: revisions.toSorted(byVersion),
+    },
     captures,
   };
 };

@@ -5,7 +5,17 @@
  * A sink's ledger names a held capture of a partition only once that capture is part of the partition's history there: so the
  * ledgers tell which captures a sink has not seen, whatever was killed when.
  */
-import { Books, Capture, Partition, type Sink, type SinkError, sinkError, type SinkName } from "@segmeter/domain";
+import {
+  Books,
+  Capture,
+  Partition,
+  type Sink,
+  type SinkError,
+  sinkError,
+  type SinkName,
+  usageRowsOf,
+  usageTableOf,
+} from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import * as Equal from "effect/Equal";
 import { type Known, mergeHistories } from "./History.ts";
@@ -34,7 +44,11 @@ export const knownOf = Effect.fnUntraced(function* (
   if (held === undefined) return undefined;
   const revisions = yield* sink.revisions(partition);
   const entered = books.captures.filter((one) => Capture.isHeld(one) && Partition.equals(one.partition, partition));
-  return { history: { ...held, revisions }, captures: Books.mergeCaptures(entered, [held.capture]) };
+  const rows = usageRowsOf(usageTableOf(partition), held.rows);
+  return {
+    history: { capture: held.capture, rows, revisions },
+    captures: Books.mergeCaptures(entered, [held.capture]),
+  };
 });
 
 /** Makes a sink hold a partition just as it is known, whatever it held before. */

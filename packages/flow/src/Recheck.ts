@@ -1,7 +1,7 @@
 /**
  * Recheck: a held partition against what the service says of it now. Nothing is written.
  */
-import { type Instant, type Partition, type UsageRow, usageRowsOf, usageTableOf } from "@segmeter/domain";
+import { type Capture, columnsOf, type Instant, type Partition, usageRowsOf, usageTableOf } from "@segmeter/domain";
 import type { SegmentClient, SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import type { FlowConfig } from "./FlowConfig.ts";
@@ -21,20 +21,22 @@ export interface Rechecked {
 /** Memory: the partition. Errors: those of the walk; a 404 is a month without rows. */
 export const recheck = Effect.fn("Flow.recheck")(function* (
   partition: Partition.Partition,
-  held: ReadonlyArray<UsageRow>,
+  held: Capture.Handed["rows"],
   config: FlowConfig,
 ): Effect.fn.Return<Rechecked, SegmentError | FlowError, SegmentClient> {
+  const table = usageTableOf(partition);
   const rows = yield* walk(partition, config).pipe(
-    Effect.map((walked) => usageRowsOf(usageTableOf(partition), walked.rows)),
+    Effect.map((walked) => walked.rows),
     Effect.catchIf(
       (error) => error._tag === "SegmentError" && error.reason._tag === "NotFound",
-      () => Effect.succeed<ReadonlyArray<UsageRow>>([]),
+      () => Effect.succeed(columnsOf(table, [])),
     ),
   );
   const later: Instant.EpochMicros = Number.MAX_SAFE_INTEGER;
-  const revised = revise(held, rows, later);
-  const restatement = restatementOf(partition, held, rows, revised.superseded);
+  const revised = revise(table, columnsOf(table, held), rows, later);
+  const standing = usageRowsOf(table, revised.rows);
+  const restatement = restatementOf(partition, usageRowsOf(table, held), standing, revised.superseded);
   const corrected = restatement?.corrected ?? 0;
-  const added = revised.rows.filter((row) => row.observed_at === later).length - corrected;
+  const added = standing.filter((row) => row.observed_at === later).length - corrected;
   return { partition, added, restatement };
 });

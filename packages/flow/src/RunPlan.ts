@@ -9,6 +9,8 @@ import {
   type Run,
   type SinkError,
   type UsageRow,
+  usageRowsOf,
+  usageTableOf,
 } from "@segmeter/domain";
 import { makeCallTally, type SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
@@ -179,7 +181,7 @@ const makeCompanions = (plan: Plan, sinks: CaptureContext["sinks"]) =>
       Effect.gen(function* () {
         for (const sink of sinks) {
           const version = yield* Effect.orElseSucceed(sink.read(partition), () => undefined);
-          if (version !== undefined) return version.rows;
+          if (version !== undefined) return usageRowsOf(usageTableOf(partition), version.rows);
         }
         return undefined;
       });

@@ -12,6 +12,8 @@ import {
   type Sink,
   type SinkError,
   type SinkName,
+  usageRowsOf,
+  usageTableOf,
 } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
@@ -132,7 +134,7 @@ const comparePartition = Effect.fnUntraced(function* (
   const unreadable: Array<Problem> = [];
   const read = yield* Effect.forEach(sinks, (sink) =>
     Effect.zip(
-      Effect.map(sink.read(partition), (version) => version?.rows ?? []),
+      Effect.map(sink.read(partition), (version) => usageRowsOf(usageTableOf(partition), version?.rows ?? [])),
       sink.revisions(partition),
     ).pipe(
       // What an inspection leaves open, such as a change that was cut off, may turn out to be damaged.

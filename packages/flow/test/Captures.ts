@@ -3,8 +3,7 @@
  */
 import type { MemorySink, Partition, UsageRow } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
-import { revise } from "../src/Revise.ts";
-import { captureOf, heldIn, instant, partition, workspaceCalls } from "./Setting.ts";
+import { captureOf, heldIn, instant, partition, workspaceCalls, reviseRows } from "./Setting.ts";
 
 export const calls = partition("workspace-api-calls");
 export const earlierCalls = partition("workspace-api-calls", "2023-12");
@@ -25,7 +24,7 @@ export const captureInto = (
       const held = heldIn(sink, of);
       const capturedAt = start + number;
       const fetched = figures.map((figure, index): UsageRow => workspaceCalls(index + 1, { api_calls: figure }));
-      const { rows, superseded } = revise(held?.rows ?? [], fetched, capturedAt);
+      const { rows, superseded } = reviseRows(held?.rows ?? [], fetched, capturedAt);
       return sink.replace(
         { capture: captureOf(of, { captureId: `c${number}`, capturedAt, rows: rows.length }), rows },
         { since: held?.capture.capturedAt ?? 0, revisions: superseded, captures: [] },

@@ -6,8 +6,16 @@ import { assert, describe, it } from "@effect/vitest";
 import { byKey, byVersion, type Capture, historyFaults, type Instant, keyOf, type UsageRow } from "@segmeter/domain";
 import * as fc from "fast-check";
 import { type Known, mergeHistories, rowsAt } from "../src/History.ts";
-import { revise } from "../src/Revise.ts";
-import { captureOf, instant, partition, periodStart, plainRows, sourceCalls, sourceMtu } from "./Setting.ts";
+import {
+  captureOf,
+  instant,
+  partition,
+  periodStart,
+  plainRows,
+  sourceCalls,
+  sourceMtu,
+  reviseRows,
+} from "./Setting.ts";
 
 const of = partition("source-mtu");
 const start = instant("2024-02-01");
@@ -33,7 +41,7 @@ const knownFrom = (snapshots: ReadonlyArray<Snapshot>): Known => {
   let rows: ReadonlyArray<UsageRow> = [];
   const revisions: Array<Capture.History["revisions"][number]> = [];
   for (const snapshot of snapshots) {
-    const revised = revise(rows, snapshot.rows, snapshot.at);
+    const revised = reviseRows(rows, snapshot.rows, snapshot.at);
     rows = revised.rows;
     revisions.push(...revised.superseded);
   }
@@ -243,6 +251,7 @@ describe("mergeHistories", () => {
 
   it("keeps the rows of the newest capture, though a clock that went back observed them later", () => {
     const row = sourceCalls("a", 1, { observed_at: start + 100 });
+    const of = partition("source-api-calls");
     const newest = captureOf(of, { captureId: "newest", capturedAt: start + 50, rows: 1 });
     const set: Known = {
       history: { capture: newest, rows: [row], revisions: [] },

@@ -1,12 +1,20 @@
 import { assert, describe, it } from "@effect/vitest";
 import { byKey, type DatasetName, type UsageRow } from "@segmeter/domain";
 import { differenceOf, restatementOf } from "../src/Restate.ts";
-import { revise } from "../src/Revise.ts";
-import { january, partition, periodStart, sourceCalls, sourceMtu, workspaceCalls, workspaceMtu } from "./Setting.ts";
+import {
+  january,
+  partition,
+  periodStart,
+  sourceCalls,
+  sourceMtu,
+  workspaceCalls,
+  workspaceMtu,
+  reviseRows,
+} from "./Setting.ts";
 
 const restated = (dataset: DatasetName, held: ReadonlyArray<UsageRow>, fetched: ReadonlyArray<UsageRow>) => {
   const before = held.toSorted(byKey);
-  const { rows, superseded } = revise(before, fetched.toSorted(byKey), 2);
+  const { rows, superseded } = reviseRows(before, fetched.toSorted(byKey), 2);
   return restatementOf(partition(dataset), before, rows, superseded);
 };
 

@@ -168,10 +168,14 @@ describe("runPlan", () => {
       for (const concurrency of [1, 3, 8]) {
         const inFlight = new Set<string>();
         let most = 0;
+        // No answer comes before as many are asked for as may be: a service that answers at once keeps the reader busy with fewer.
+        const full = yield* Deferred.make<void>();
         const script: Script = (request) =>
           Effect.gen(function* () {
             inFlight.add(`${request.dataset} ${request.month}`);
             most = Math.max(most, inFlight.size);
+            if (most >= concurrency) yield* Deferred.succeed(full, undefined);
+            yield* Deferred.await(full);
             yield* Effect.yieldNow;
             return {
               rows: [rowOf(request)],

@@ -18,6 +18,10 @@ import {
   type UsageRow,
   type WorkspaceApiCallsRow,
   type WorkspaceMtuRow,
+  columnsOf,
+  type Revision,
+  usageRowsOf,
+  usageTableOf,
 } from "@segmeter/domain";
 import {
   CallTally,
@@ -33,6 +37,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Option from "effect/Option";
 import { defaults, type FlowConfig, type FlowEvent, Listener, type Reject, Rejects } from "../src/index.ts";
+import { revise } from "../src/Revise.ts";
 
 export const month = (text: string): UsageMonth.UsageMonth => Option.getOrThrow(UsageMonth.parse(text));
 
@@ -242,6 +247,17 @@ export const heldIn = (sink: MemorySink, of: Partition.Partition): Capture.Captu
 export const holding = ([row]: ReadonlyArray<UsageRow>): Partition.Partition => {
   const measure = row === undefined || "period_start" in row ? "mtu" : "api-calls";
   return partition(row !== undefined && "source_id" in row ? `source-${measure}` : `workspace-${measure}`);
+};
+
+/** `revise`, with rows instead of columns. */
+export const reviseRows = (
+  held: ReadonlyArray<UsageRow>,
+  fetched: ReadonlyArray<UsageRow>,
+  observedAt: number,
+): { readonly rows: ReadonlyArray<UsageRow>; readonly superseded: ReadonlyArray<Revision> } => {
+  const table = usageTableOf(holding([...held, ...fetched]));
+  const { rows, superseded } = revise(table, columnsOf(table, held), columnsOf(table, fetched), observedAt);
+  return { rows: usageRowsOf(table, rows), superseded };
 };
 
 export const gatesOf = (warnings: ReadonlyArray<Capture.Warning>): ReadonlyArray<string> =>
