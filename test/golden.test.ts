@@ -145,7 +145,7 @@ const replay = Effect.fnUntraced(function* ({ exchanges, run }: Exchanges) {
     const holdings = [{ sink: sink.name, held: yield* sink.held(workspaceId) }];
     const planned = plan({ workspaceId, targets: rangeTargets(months, datasets, false), holdings, pageSize });
     const parties = yield* partiesOf(workspaceId, [sink]);
-    yield* runPlan({ plan: planned, runId: "golden", config, parties, progress, findings }).pipe(
+    yield* runPlan({ booked: Effect.void, plan: planned, runId: "golden", config, parties, progress, findings }).pipe(
       Effect.provideService(Now, Effect.succeed(Option.getOrThrow(Instant.parse(instant)))),
     );
   });

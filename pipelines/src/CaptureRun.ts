@@ -101,13 +101,14 @@ export const runCapture = Effect.fn("runCapture")(function* (
     const ledgers = holdings.map((holding) => holding.held);
     yield* levelBooks(workspace.id, parties, isLevelIn(ledgers));
     yield* (yield* Rejects).sweep(workspace.id, ledgers.flat());
-    yield* save(run);
 
     const work = Effect.gen(function* () {
-      const named = planned.tasks.length === 0 ? Effect.void : saveNames(workspace, sinks);
-      const captured = runPlan({ plan: planned, runId, config, parties, progress, findings });
-      // Neither needs the other; a token that is refused ends both.
-      yield* Effect.all([named, captured], sideBySide);
+      // The service is asked meanwhile; nothing of a run is written before it is in the book.
+      const booked = yield* Effect.cached(save(run));
+      const named = planned.tasks.length === 0 ? Effect.void : saveNames(workspace, sinks, booked);
+      const captured = runPlan({ plan: planned, runId, config, parties, progress, findings, booked });
+      // None needs another; a token that is refused ends all.
+      yield* Effect.all([booked, named, captured], sideBySide);
     });
     // However the work ends, the book says so; a book that can't be written must not hide why the work failed.
     return yield* Effect.onExit(work, (exit) =>
@@ -133,6 +134,7 @@ const sideBySide = { concurrency: "unbounded", discard: true } as const;
 const saveNames = (
   workspace: { readonly id: string; readonly slug: string; readonly name: string },
   sinks: ReadonlyArray<Sink>,
+  booked: Effect.Effect<void, SinkError>,
 ): Effect.Effect<void, SinkError | SegmentError, SegmentClient> =>
   Effect.gen(function* () {
     const tell = yield* Listener;
@@ -143,5 +145,6 @@ const saveNames = (
       ),
     );
     const seenAt = yield* now;
+    yield* booked;
     yield* Effect.forEach(sinks, (sink) => sink.saveNames({ workspace, sources, seenAt }), sideBySide);
   });

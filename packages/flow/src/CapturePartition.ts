@@ -42,6 +42,8 @@ export interface CaptureContext {
   readonly sinks: ReadonlyArray<Sink>;
   /** The same, with their books as the run found them. */
   readonly parties: ReadonlyArray<Party>;
+  /** Waited for before anything is written. */
+  readonly booked: Effect.Effect<void, SinkError>;
   /** Bounds how many partitions are walked at once; those that are written meanwhile do not count. */
   readonly walking: <A, E, R>(walk: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SegmentError, R>;
   /** The workspace's own rows of the month, for a partition of sources; waits for them if they are being captured. */
@@ -92,10 +94,13 @@ export const capturePartition = Effect.fn("Flow.capturePartition")(function* (
   const tally = makeCallTally(yield* CallTally);
   const failed = ({ error, outcome }: Failed) =>
     Effect.map(
-      recordFailure(
-        { partition: task.partition, runId: context.runId, outcome, error, tally },
-        context.config,
-        context.sinks,
+      Effect.andThen(
+        context.booked,
+        recordFailure(
+          { partition: task.partition, runId: context.runId, outcome, error, tally },
+          context.config,
+          context.sinks,
+        ),
       ),
       (capture): CaptureResult => ({ capture, rows: [], revisions: 0, restatement: undefined, unknownFields: [] }),
     );
@@ -184,9 +189,10 @@ const prepare = Effect.fnUntraced(function* (
 
 const commit = Effect.fnUntraced(function* (
   { capture, figures, rejects, restatement, rows, superseded, unknownFields }: Prepared,
-  { sinks }: CaptureContext,
+  { booked, sinks }: CaptureContext,
 ): Effect.fn.Return<CaptureResult, SinkError, Rejects> {
   const setAside = yield* Rejects;
+  yield* booked;
   // Together, for a settled partition is not read again, and its rejects would be lost.
   yield* setAside
     .keep(capture, rejects)
@@ -212,10 +218,11 @@ const absent = (table: Table): Walked => ({
 /** What the next capture is compared with: the newest that a sink holds, once all sinks hold it. */
 const heldVersion = (
   { held, isUneven, partition }: CaptureTask,
-  { parties, sinks }: CaptureContext,
+  { booked, parties, sinks }: CaptureContext,
 ): Effect.Effect<Capture.Handed | undefined, SinkError> =>
   Effect.gen(function* () {
     if (isUneven) {
+      yield* booked;
       const { known, to } = yield* level(partition, parties);
       yield* tell({ _tag: "PartitionCaughtUp", partition, from: held!.sink, to: to.join(", ") });
       return known.history;

@@ -1,17 +1,19 @@
 /**
- * Load: sinks replace the partition, one after the other, each atomically. A crash between two of them leaves the later one
- * behind; the next run brings it up from the earlier one.
+ * Load: sinks replace the partition side by side, each atomically. A crash before all have leaves some behind; the next run brings
+ * them up from the others.
  */
 import type { Capture, Sink, SinkError, SinkReason } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 
-/** Not interruptible: what has begun is brought to its end. */
+/** Not interruptible: what has begun is brought to its end, in all of them, also where one fails. */
 export const load = (
   sinks: ReadonlyArray<Sink>,
   captured: Capture.Handed,
   superseded: Capture.Superseded,
 ): Effect.Effect<void, SinkError> =>
-  Effect.uninterruptible(Effect.forEach(sinks, (sink) => sink.replace(captured, superseded), { discard: true }));
+  Effect.uninterruptible(
+    Effect.forEach(sinks, (sink) => sink.replace(captured, superseded), { concurrency: "unbounded", discard: true }),
+  );
 
 const fatal: ReadonlySet<SinkReason> = new Set(["Full", "Unwritable", "Busy", "Foreign"]);
 

@@ -77,10 +77,13 @@ export interface RunRequest {
   /** Counted up as partitions end, so that an interrupted run can tell what it did. */
   readonly progress: Progress;
   readonly findings: Findings;
+  /** Waited for before anything is written. */
+  readonly booked: Effect.Effect<void, SinkError>;
 }
 
 /** Memory: the rows of twice `concurrency` partitions, by column, and the rows of the workspace itself, some thirty a month. */
 export const runPlan = Effect.fn("Flow.runPlan")(function* ({
+  booked,
   config,
   findings,
   parties,
@@ -104,6 +107,7 @@ export const runPlan = Effect.fn("Flow.runPlan")(function* ({
     config,
     sinks,
     parties,
+    booked,
     walking: (walk) => permits.withPermits(1)(Effect.andThen(hasTime, walkUnlessRefused(walk))),
     companionRows: (partition) => unlessRefused(companions.rowsFor(partition)),
   };
@@ -145,10 +149,11 @@ export const runPlan = Effect.fn("Flow.runPlan")(function* ({
 /** A sink that cannot take a partition, or give it, fails that partition and no other. */
 const bringUp = (
   { from, partition, to }: CatchUpTask,
-  { config, parties, runId, sinks }: CaptureContext,
+  { booked, config, parties, runId, sinks }: CaptureContext,
   progress: Progress,
 ) =>
   Effect.gen(function* () {
+    yield* booked;
     yield* level(partition, parties);
     yield* tell({ _tag: "PartitionCaughtUp", partition, from, to: to.join(", ") });
     progress.skipped++;

@@ -53,6 +53,7 @@ const capture = (setting: Setting) => {
     parties,
     walking: (effect) => effect,
     companionRows: () => Effect.succeed(undefined),
+    booked: Effect.void,
   });
   const first = setting.isUneven === true ? sinks.at(-1) : sinks[0];
   const held = first === undefined ? undefined : heldIn(first, of);
@@ -532,6 +533,7 @@ describe("an interruption", () => {
         parties: [],
         walking: (effect) => effect,
         companionRows: () => Effect.succeed(undefined),
+        booked: Effect.void,
       };
       const task: CaptureTask = { _tag: "Capture", partition: of, held: undefined, isUneven: false };
       const fiber = yield* Effect.forkChild(stage(service).provide(capturePartition(task, context)));

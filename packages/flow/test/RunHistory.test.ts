@@ -129,7 +129,7 @@ const world = (names: ReadonlyArray<SinkName>) => {
         findings: makeFindings(),
       };
       yield* stage(service, new Date(present).toISOString())
-        .provide(runPlan({ ...run, parties }))
+        .provide(runPlan({ booked: Effect.void, ...run, parties }))
         .pipe(Effect.ignore);
     });
   return { stores: [...stores.values()], snapshots, step };

@@ -1,5 +1,12 @@
 import { assert, describe, it } from "@effect/vitest";
-import { type Capture, type DatasetName, type MemorySink, sinkError, type SinkReason } from "@segmeter/domain";
+import {
+  type Capture,
+  type DatasetName,
+  type MemorySink,
+  type SinkError,
+  sinkError,
+  type SinkReason,
+} from "@segmeter/domain";
 import { Forbidden, Unauthorized, Unavailable, type UsagePageRequest } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
@@ -45,6 +52,7 @@ interface Setting {
   readonly config?: Partial<FlowConfig>;
   readonly now?: string;
   readonly script: Script;
+  readonly booked?: Effect.Effect<void, SinkError>;
 }
 
 /** Plans over what the sinks hold, as a command does, and carries it out. */
@@ -66,7 +74,15 @@ const run = (setting: Setting) => {
       pageSize: 1_000,
     });
     const parties = yield* partiesOf(workspaceId, sinks);
-    yield* runPlan({ plan: planned, runId: "run-1", config: settings, parties, progress, findings });
+    yield* runPlan({
+      booked: setting.booked ?? Effect.void,
+      plan: planned,
+      runId: "run-1",
+      config: settings,
+      parties,
+      progress,
+      findings,
+    });
   });
   return { service, events, findings, progress, sinks, result: provide(result) };
 };
@@ -196,6 +212,50 @@ describe("runPlan", () => {
         }).result;
         assert.strictEqual(sink.partitions.size, 48);
         assert.strictEqual(most, concurrency);
+      }
+    }),
+  );
+
+  it.effect("asks the service while the run is being booked, and writes nothing before it is", () =>
+    Effect.gen(function* () {
+      const [asked, booked] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()];
+      const { result, sinks } = run({
+        booked: Deferred.await(booked),
+        datasets: ["workspace-mtu", "source-mtu"],
+        config: { concurrency: 2 },
+        script: (request) =>
+          request.dataset === "source-mtu"
+            ? Effect.andThen(Deferred.succeed(asked, undefined), Effect.fail(refusal(new Unavailable({ status: 503 }))))
+            : oneRow(request),
+      });
+      const running = yield* Effect.forkChild(result);
+      yield* Deferred.await(asked);
+      for (let turn = 0; turn < 20; turn++) yield* Effect.promise(() => new Promise<void>(setImmediate));
+      assert.deepStrictEqual([sinks[0]!.partitions.size, sinks[0]!.ledger.size], [0, 0]);
+      yield* Deferred.succeed(booked, undefined);
+      yield* Fiber.join(running);
+      assert.deepStrictEqual([sinks[0]!.partitions.size, sinks[0]!.ledger.size], [1, 2]);
+    }),
+  );
+
+  it.effect("writes a partition to all sinks side by side, and where one fails the others end what they began", () =>
+    Effect.gen(function* () {
+      for (const fails of [false, true]) {
+        const [one, other] = [memorySink("parquet"), memorySink("duckdb")];
+        const [begun, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()];
+        const slow = replacing(one, () =>
+          Effect.asVoid(Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(ended))),
+        );
+        const quick = replacing(other, () =>
+          Effect.andThen(
+            Effect.andThen(Deferred.await(begun), Deferred.succeed(ended, undefined)),
+            fails ? Effect.fail(sinkError("replace", "Broken", "It broke.")) : Effect.void,
+          ),
+        );
+        const { progress, result } = run({ script: oneRow, sinks: [slow, quick] });
+        yield* result;
+        assert.deepStrictEqual([one.partitions.size, other.partitions.size], [1, fails ? 0 : 1]);
+        assert.deepStrictEqual([progress.captured, progress.failed], fails ? [0, 1] : [1, 0]);
       }
     }),
   );

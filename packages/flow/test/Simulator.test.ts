@@ -54,7 +54,9 @@ const run = Effect.fnUntraced(function* (setting: Setting) {
   const progress = makeProgress();
   const parties = yield* partiesOf(id, [sink]);
   const findings = makeFindings();
-  yield* provide(runPlan({ plan: planned, runId: "run", config: settings, parties, progress, findings }));
+  yield* provide(
+    runPlan({ booked: Effect.void, plan: planned, runId: "run", config: settings, parties, progress, findings }),
+  );
   return { events, progress, rejects, sink };
 });
 
