@@ -52,6 +52,7 @@ export const errorOf = ({ detail, hint, operation, reason }: Failure): SinkError
 interface Packed {
   readonly capture: Capture.Capture;
   readonly rows: Columns;
+  readonly unchangedFrom?: string | undefined;
 }
 
 /** The rows of a capture go to every sink, one after the other, and are packed once. */
@@ -63,8 +64,9 @@ const packRows = (table: Table, rows: Rows): Columns => {
   return columns;
 };
 
-const pack = ({ capture, rows }: Capture.Handed): Packed => ({
+const pack = ({ capture, rows, unchangedFrom }: Capture.Handed): Packed => ({
   capture,
+  ...(unchangedFrom === undefined ? {} : { unchangedFrom }),
   rows: packRows(usageTableOf(capture.partition), rows),
 });
 

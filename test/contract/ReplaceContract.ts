@@ -52,6 +52,27 @@ export const replaceContract = (test: SinkTest): void => {
       assert.deepStrictEqual(yield* rowsOf(table), expected.toSorted(byKey(table)));
     }));
 
+  test("a capture of the very rows of another takes its place, whatever is held", ({ rowsOf, using }) =>
+    Effect.gen(function* () {
+      const of = partition("source-mtu");
+      const table = usageTables.source_mtu_daily;
+      const [first, again] = [
+        sample(of),
+        { ...sample(of), capture: sampleCapture(of, { rows: sample(of).rows.length }) },
+      ];
+      for (const held of [first, sample(of, { days: 5 }), undefined]) {
+        yield* using((sink) =>
+          Effect.gen(function* () {
+            yield* sink.replace(sample(of, { days: 2 }));
+            if (held !== undefined) yield* sink.replace(held);
+            yield* sink.replace({ ...again, unchangedFrom: first.capture.captureId });
+            yield* holds(sink, again);
+          }),
+        );
+        assert.deepStrictEqual(yield* rowsOf(table), inTable(again));
+      }
+    }));
+
   for (const outcome of ["empty", "absent"] as const) {
     test(`a month without rows is held: ${outcome}`, ({ rowsOf, using }) =>
       Effect.gen(function* () {

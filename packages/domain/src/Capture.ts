@@ -53,6 +53,8 @@ export interface CapturedPartition {
 export interface Handed {
   readonly capture: Capture;
   readonly rows: ReadonlyArray<UsageRow> | Columns;
+  /** Id of a capture of the partition that found the very same rows: a sink that holds it need not write them again. */
+  readonly unchangedFrom?: string | undefined;
 }
 
 /** Everything that is known of a partition: what stands, and every version that no longer does. */

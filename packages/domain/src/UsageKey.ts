@@ -1,7 +1,7 @@
 /**
  * The key of a usage row within its partition, and the order of rows by it.
  */
-import { type Columns, picked, readerOf } from "./Columns.ts";
+import { type ColumnData, type Columns, picked } from "./Columns.ts";
 import type { Revision, SourceMtuRow, Table, UsageRow } from "./Table.ts";
 import { type UsageColumns, usageColumns } from "./UsageColumns.ts";
 
@@ -48,7 +48,7 @@ const orderIn = (rows: UsageColumns): ((a: number, b: number) => number) => {
 };
 
 /** The same of a row of the one and a row of the other. */
-export const orderAcross = (table: Table, a: Columns, b: Columns): ((inA: number, inB: number) => number) => {
+const orderAcross = (table: Table, a: Columns, b: Columns): ((inA: number, inB: number) => number) => {
   const [one, other] = [usageColumns(table, a), usageColumns(table, b)];
   const sourceAt = ({ source }: UsageColumns, index: number) => source!.texts[source!.values[index]!]!;
   return (inA, inB) =>
@@ -76,18 +76,52 @@ export const sameFigures = (a: UsageRow, b: UsageRow): boolean => {
   return true;
 };
 
-/** Whether a row of the one says the same as a row of the other; when they were observed does not count. */
-export const sameFiguresAt = (table: Table, a: Columns, b: Columns): ((inA: number, inB: number) => boolean) => {
-  const columns = table.columns.flatMap(({ name, type }, index) =>
-    name === "observed_at" ? [] : [[readerOf(type, a.data[index]!), readerOf(type, b.data[index]!)] as const],
-  );
-  return (inA, inB) => columns.every(([one, other]) => one(inA) === other(inB));
+/** Places of the rows of two lists, both in key order, whose keys are in both. */
+export const withSameKeys = (table: Table, a: Columns, b: Columns): { readonly inA: Places; readonly inB: Places } => {
+  const order = orderAcross(table, a, b);
+  const [inA, inB]: [Array<number>, Array<number>] = [[], []];
+  for (let one = 0, other = 0; one < a.length && other < b.length;) {
+    const difference = order(one, other);
+    if (difference === 0) {
+      inA.push(one);
+      inB.push(other);
+    }
+    if (difference <= 0) one++;
+    if (difference >= 0) other++;
+  }
+  return { inA, inB };
 };
 
-/** Whether they say the same, row for row. */
-export const areSameFigures = (table: Table, a: Columns, b: Columns): boolean => {
-  if (a.length !== b.length) return false;
-  const isSame = sameFiguresAt(table, a, b);
-  for (let index = 0; index < a.length; index++) if (!isSame(index, index)) return false;
-  return true;
+type Places = ReadonlyArray<number>;
+
+/** By pair of places, 1 where the one row says the same as the other; when they were observed does not count. */
+export const areSameFigures = (table: Table, a: Columns, inA: Places, b: Columns, inB: Places): Uint8Array => {
+  const same = new Uint8Array(inA.length).fill(1);
+  for (const [index, { name }] of table.columns.entries()) {
+    if (name === "observed_at") continue;
+    const [one, other] = [a.data[index]!, b.data[index]!];
+    if (one.values instanceof BigInt64Array) {
+      compareCounts(one.values, inA, other.values as BigInt64Array, inB, same);
+    } else if (one.values instanceof Uint32Array) {
+      compareTextsAt(one, inA, other, inB, same);
+    } else {
+      compareNumbers(one.values as Float64Array, inA, other.values as Float64Array, inB, same);
+    }
+  }
+  return same;
+};
+
+// One loop for each type: one for all would be compiled for none.
+const compareNumbers = (a: Float64Array, inA: Places, b: Float64Array, inB: Places, same: Uint8Array): void => {
+  for (let pair = 0; pair < inA.length; pair++) if (a[inA[pair]!] !== b[inB[pair]!]) same[pair] = 0;
+};
+
+const compareCounts = (a: BigInt64Array, inA: Places, b: BigInt64Array, inB: Places, same: Uint8Array): void => {
+  for (let pair = 0; pair < inA.length; pair++) if (a[inA[pair]!] !== b[inB[pair]!]) same[pair] = 0;
+};
+
+const compareTextsAt = (a: ColumnData, inA: Places, b: ColumnData, inB: Places, same: Uint8Array): void => {
+  for (let pair = 0; pair < inA.length; pair++) {
+    if (a.texts[Number(a.values[inA[pair]!])] !== b.texts[Number(b.values[inB[pair]!])]) same[pair] = 0;
+  }
 };

@@ -55,7 +55,10 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
       transact(`read the revisions of ${Partition.label(partition)}`, (connection) =>
         Partitions.readRevisions(connection, partition),
       ),
-    replace: Effect.fnUntraced(function* ({ capture, rows: given }, superseded = Capture.nothingSuperseded) {
+    replace: Effect.fnUntraced(function* (
+      { capture, rows: given, unchangedFrom },
+      superseded = Capture.nothingSuperseded,
+    ) {
       const { partition } = capture;
       const operation = `replace ${Partition.label(partition)}`;
       const named = Effect.mapError(({ detail, hint, reason }: SinkError) =>
@@ -70,7 +73,8 @@ export const openDuckDBSink = Effect.fn("openDuckDBSink")(function* (options: {
         return yield* sinkError(operation, "Broken", `Two revisions have the key ${revision}.`);
       }
       yield* transact(operation, async (connection) => {
-        await Partitions.writeRows(connection, partition, rows);
+        const held = unchangedFrom && (await Ledger.heldOf(connection, path, partition));
+        if (!held || held.captureId !== unchangedFrom) await Partitions.writeRows(connection, partition, rows);
         await Partitions.writeRevisions(connection, partition, superseded);
         await Ledger.write(connection, [...superseded.captures, capture]);
         await Ledger.hold(connection, capture);

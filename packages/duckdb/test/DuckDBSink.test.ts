@@ -60,7 +60,7 @@ describe("DuckDBSink", () => {
       const fiber = yield* Effect.forkChild(sink.replace(after), { startImmediately: true });
       yield* Fiber.interrupt(fiber);
       const found = yield* sink.read(january);
-      assert.deepInclude([before, after], found);
+      assert.deepInclude<unknown>([before, after], found);
       const next = yield* replace(sink, february, sources(3));
       assert.deepStrictEqual(yield* sink.read(february), next);
     }).pipe(Effect.scoped),

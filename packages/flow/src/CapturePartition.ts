@@ -73,6 +73,7 @@ export type FatalError = SegmentError | SinkError;
 interface Prepared {
   readonly capture: Capture.Capture;
   readonly rows: Columns;
+  readonly unchangedFrom: string | undefined;
   readonly superseded: Capture.Superseded;
   readonly rejects: ReadonlyArray<Reject>;
   readonly restatement: Restatement | undefined;
@@ -171,6 +172,7 @@ const prepare = Effect.fnUntraced(function* (
   return {
     capture,
     rows: revised.rows,
+    unchangedFrom: revised.isUnchanged ? held?.capture.captureId : undefined,
     // Where nothing is held nothing is superseded, and revisions that a lost file left behind stay.
     superseded: {
       since: held?.capture.capturedAt ?? Number.MAX_SAFE_INTEGER,
@@ -188,7 +190,7 @@ const prepare = Effect.fnUntraced(function* (
 });
 
 const commit = Effect.fnUntraced(function* (
-  { capture, figures, rejects, restatement, rows, superseded, unknownFields }: Prepared,
+  { capture, figures, rejects, restatement, rows, superseded, unchangedFrom, unknownFields }: Prepared,
   { booked, sinks }: CaptureContext,
 ): Effect.fn.Return<CaptureResult, SinkError, Rejects> {
   const setAside = yield* Rejects;
@@ -197,7 +199,7 @@ const commit = Effect.fnUntraced(function* (
   yield* setAside
     .keep(capture, rejects)
     .pipe(
-      Effect.andThen(load(sinks, { capture, rows }, superseded)),
+      Effect.andThen(load(sinks, { capture, rows, unchangedFrom }, superseded)),
       Effect.andThen(setAside.settle(capture)),
       Effect.uninterruptible,
     );

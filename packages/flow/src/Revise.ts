@@ -7,13 +7,13 @@ import {
   type Columns,
   inKeyOrder,
   type Instant,
-  orderAcross,
   picked,
   type Revision,
-  sameFiguresAt,
+  areSameFigures,
   type Table,
   usageRowsOf,
   withNumbers,
+  withSameKeys,
 } from "@segmeter/domain";
 
 export interface Revised {
@@ -21,6 +21,8 @@ export interface Revised {
   readonly rows: Columns;
   /** The held versions that were corrected or withdrawn, in key order. */
   readonly superseded: ReadonlyArray<Revision>;
+  /** Nothing was added, corrected or withdrawn. */
+  readonly isUnchanged: boolean;
 }
 
 /** The moment of a capture: the present, and later than the capture before, whatever the clock does. */
@@ -31,22 +33,25 @@ export const momentAfter = (present: Instant.EpochMicros, before: Capture.Captur
 export const revise = (table: Table, known: Columns, fetched: Columns, observedAt: Instant.EpochMicros): Revised => {
   // It is in key order, too, but for what somebody put there.
   const held = inKeyOrder(table, known) ?? known;
-  const order = orderAcross(table, held, fetched);
-  const isSame = sameFiguresAt(table, held, fetched);
+  const { inA: stays, inB: found } = withSameKeys(table, held, fetched);
+  const isSame = areSameFigures(table, held, stays, fetched, found);
   const moment = table.columns.findIndex(({ name }) => name === "observed_at");
   const before = held.data[moment]!.values as Float64Array;
-  const observed = withNumbers(table, fetched, "observed_at", observedAt);
-  const moments = observed.data[moment]!.values as Float64Array;
-  const superseded: Array<number> = [];
-  let at = 0;
-  for (let row = 0; row < fetched.length; row++) {
-    while (at < held.length && order(at, row) < 0) superseded.push(at++);
-    if (at === held.length || order(at, row) > 0) continue;
-    if (isSame(at, row)) moments[row] = before[at]!;
-    else superseded.push(at);
-    at++;
+  const rows = withNumbers(table, fetched, "observed_at", observedAt);
+  const moments = rows.data[moment]!.values as Float64Array;
+  const isGone = new Uint8Array(held.length).fill(1);
+  for (let pair = 0; pair < stays.length; pair++) {
+    if (isSame[pair] === 0) continue;
+    moments[found[pair]!] = before[stays[pair]!]!;
+    isGone[stays[pair]!] = 0;
   }
-  while (at < held.length) superseded.push(at++);
-  const gone = usageRowsOf(table, picked(table, held, Uint32Array.from(superseded)));
-  return { rows: observed, superseded: gone.map((row): Revision => ({ ...row, superseded_at: observedAt })) };
+  const superseded = Uint32Array.from([...isGone.keys()].filter((place) => isGone[place] === 1));
+  return {
+    rows,
+    superseded: usageRowsOf(table, picked(table, held, superseded)).map((row): Revision => ({
+      ...row,
+      superseded_at: observedAt,
+    })),
+    isUnchanged: superseded.length === 0 && held.length === fetched.length,
+  };
 };

@@ -2,7 +2,7 @@
  * Walk: all pages of a partition, gathered and reconciled; and walked again where one walk leaves a doubt, for a day may have
  * arrived in the middle of it.
  */
-import { areSameFigures, type Partition, type Table, usageTableOf } from "@segmeter/domain";
+import { areSameFigures, type Columns, type Partition, type Table, usageTableOf } from "@segmeter/domain";
 import type { SegmentClient, SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
@@ -72,7 +72,13 @@ const isConfirmed = (
   previous !== undefined &&
   pages.every(({ totalEntries }) => totalEntries === undefined) &&
   (doubt.reason !== "ShortPage" || isEvenlyPaged(pages)) &&
-  areSameFigures(table, previous.rows, doubt.kept.rows);
+  saysTheSame(table, previous.rows, doubt.kept.rows);
+
+const saysTheSame = (table: Table, a: Columns, b: Columns): boolean => {
+  if (a.length !== b.length) return false;
+  const places = Array.from({ length: a.length }, (_, place) => place);
+  return areSameFigures(table, a, places, b, places).every((same) => same === 1);
+};
 
 const withDoubt = ({ detail, kept, reason }: Extract<Verdict, { _tag: "Doubtful" }>): Reconciled => ({
   ...kept,

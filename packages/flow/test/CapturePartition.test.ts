@@ -218,6 +218,32 @@ describe("capturePartition", () => {
     }),
   );
 
+  it.effect(
+    "says of which capture its rows are the very same, and of none where one was added, corrected or withdrawn",
+    () =>
+      Effect.gen(function* () {
+        const store = memorySink();
+        const handed: Array<string | undefined> = [];
+        const sink = replacing(store, ({ unchangedFrom }) => Effect.sync(() => void handed.push(unchangedFrom)));
+        const rows = [wireMtu(1), wireMtu(2), wireMtu(3)];
+        const months = [
+          rows,
+          rows,
+          [...rows, wireMtu(4)],
+          [...rows, wireMtu(4, { identified: "11" })],
+          rows.slice(1),
+          rows.slice(1),
+        ];
+        const ids: Array<string> = [];
+        for (const [at, month] of months.entries()) {
+          const now = `2024-01-0${at + 4}T02:00:00Z`;
+          const captured = yield* capture({ walks: [[{ rows: month }]], sinks: [sink], now }).result;
+          ids.push(captured.capture.captureId);
+        }
+        assert.deepStrictEqual(handed, [undefined, ids[0], undefined, undefined, undefined, ids[4]]);
+      }),
+  );
+
   for (const [what, answers, outcome] of [
     ["an empty month", paged([], 1_000, 0), "empty"],
     ["a 404", [notFound], "absent"],
