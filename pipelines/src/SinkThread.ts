@@ -27,6 +27,12 @@ export type Said = Opened | Answer;
 
 export type Asked = Call | { readonly _tag: "Open" | "Close" } | { readonly _tag: "Sweep"; readonly id: number };
 
+/** Beside this module, as a source or built. */
+const threadProgram = new URL(
+  import.meta.url.endsWith(".ts") ? "./SinkThreadMain.ts" : "./sinkThread.js",
+  import.meta.url,
+);
+
 /**
  * As `openSinks`. When the scope closes, so do the sinks, and the threads end; calls that are not answered by then are carried
  * out first. Memory: a partition by column, while it is handed over.
@@ -35,11 +41,12 @@ export type Asked = Call | { readonly _tag: "Open" | "Close" } | { readonly _tag
 export const openSinksInThread = Effect.fn("openSinksInThread")(function* (
   request: SinkRequest,
   command: string,
+  program: URL = threadProgram,
 ): Effect.fn.Return<OpenedSinks, SinkError, Scope.Scope> {
-  const directory = yield* startThread({ request, command, part: "directory" });
+  const directory = yield* startThread(program, { request, command, part: "directory" });
   // Its program is read meanwhile; the database is opened once the directory is this run's.
   const database = request.names.includes("duckdb")
-    ? yield* startThread({ request, command, part: "database" })
+    ? yield* startThread(program, { request, command, part: "database" })
     : undefined;
   const { notes, sinks } = yield* directory.open;
   const databases = database === undefined ? [] : (yield* database.open).sinks;
@@ -52,12 +59,16 @@ interface Thread {
   readonly sweep: Effect.Effect<void, SinkError>;
 }
 
-const startThread = Effect.fnUntraced(function* (workerData: Opening): Effect.fn.Return<Thread, never, Scope.Scope> {
+const startThread = Effect.fnUntraced(function* (
+  program: URL,
+  workerData: Opening,
+): Effect.fn.Return<Thread, never, Scope.Scope> {
   const opened = Deferred.makeUnsafe<Extract<Opened, { _tag: "Opened" }>, SinkError>();
   const gone = Deferred.makeUnsafe<void>();
   const waiting = new Map<number, Deferred.Deferred<unknown, SinkError>>();
+  let end: SinkError | undefined;
   const lost = (detail: string): void => {
-    const error = sinkError("write", "Broken", detail);
+    const error = (end ??= sinkError("write", "Broken", detail));
     Deferred.doneUnsafe(opened, Effect.fail(error));
     for (const call of waiting.values()) Deferred.doneUnsafe(call, Effect.fail(error));
     waiting.clear();
@@ -70,7 +81,7 @@ const startThread = Effect.fnUntraced(function* (workerData: Opening): Effect.fn
 
   const worker = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const started = new Worker(entry, { workerData });
+      const started = new Worker(program, { workerData });
       started.on("message", (said: Said) => {
         if (said._tag === "Opened") Deferred.doneUnsafe(opened, Effect.succeed(said));
         else if (said._tag === "Refused") Deferred.doneUnsafe(opened, Effect.fail(errorOf(said.failure)));
@@ -94,6 +105,8 @@ const startThread = Effect.fnUntraced(function* (workerData: Opening): Effect.fn
   let calls = 0;
   const answered = <A>(asked: (id: number) => Asked): Effect.Effect<A, SinkError> =>
     Effect.suspend(() => {
+      // Nobody is there to answer.
+      if (end !== undefined) return end;
       const done = Deferred.makeUnsafe<unknown, SinkError>();
       const id = calls++;
       waiting.set(id, done);
@@ -121,6 +134,3 @@ const outcomeOf = (answer: Answer): Effect.Effect<unknown, SinkError> => {
       return Effect.die(new Error(answer.message));
   }
 };
-
-/** Beside this module, as a source or built. */
-const entry = new URL(import.meta.url.endsWith(".ts") ? "./SinkThreadMain.ts" : "./sinkThread.js", import.meta.url);
