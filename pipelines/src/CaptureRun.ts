@@ -67,15 +67,10 @@ export const runCapture = Effect.fn("runCapture")(function* (
   }));
 
   return yield* Effect.gen(function* () {
-    const workspace = yield* client.workspace;
-    const held = Effect.forEach(
-      sinks,
-      (sink) => Effect.map(sink.held(workspace.id), (captures) => ({ sink: sink.name, held: captures })),
-      { concurrency: "unbounded" },
-    );
-    const [holdings, parties] = yield* Effect.all([held, partiesOf(workspace.id, sinks)], {
+    const [workspace, foreseen] = yield* Effect.all([client.workspace, onlyWorkspace(sinks)], {
       concurrency: "unbounded",
     });
+    const { holdings, parties } = foreseen?.id === workspace.id ? foreseen : yield* inventory(workspace.id, sinks);
     const ledger = parties.reduce((all, { books }) => Books.merge(all, books), Books.empty).captures;
     const targets = request.targets(ledger, yield* now);
     const planned = plan({ workspaceId: workspace.id, targets, holdings, pageSize });
@@ -127,6 +122,33 @@ export const runCapture = Effect.fn("runCapture")(function* (
     ),
   );
 });
+
+/** What the sinks have of a workspace. Memory: the books. */
+const inventory = (id: string, sinks: ReadonlyArray<Sink>) => {
+  const held = Effect.forEach(
+    sinks,
+    (sink) => Effect.map(sink.held(id), (captures) => ({ sink: sink.name, held: captures })),
+    { concurrency: "unbounded" },
+  );
+  return Effect.map(Effect.all([held, partiesOf(id, sinks)], { concurrency: "unbounded" }), ([holdings, parties]) => ({
+    id,
+    holdings,
+    parties,
+  }));
+};
+
+/**
+ * The same where they have one workspace, as nearly all do: it can be read while the service is asked whose the token is. What
+ * can't be read is undefined; it is met again by who needs it.
+ */
+const onlyWorkspace = (sinks: ReadonlyArray<Sink>) =>
+  Effect.forEach(sinks, (sink) => sink.workspaceIds, { concurrency: "unbounded" }).pipe(
+    Effect.flatMap((found) => {
+      const [id, ...others] = new Set(found.flat());
+      return id === undefined || others.length > 0 ? Effect.undefined : inventory(id, sinks);
+    }),
+    Effect.orElseSucceed(() => undefined),
+  );
 
 const sideBySide = { concurrency: "unbounded", discard: true } as const;
 

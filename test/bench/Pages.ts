@@ -67,8 +67,8 @@ interface Answer {
   readonly body: Buffer;
 }
 
-/** Asks a simulator once for each page, and answers from memory from then on. */
-export const prepared = (options: SimulatorOptions): Effect.Effect<Service, never, Scope.Scope> =>
+/** Asks a simulator once for each page, and answers from memory from then on, each call after so many milliseconds. */
+export const prepared = (options: SimulatorOptions, latencyMs = 0): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { token, url: origin } = yield* simulated(options);
     const answers = new Map<string, Promise<Answer>>();
@@ -81,7 +81,8 @@ export const prepared = (options: SimulatorOptions): Effect.Effect<Service, neve
       const at = Date.now();
       const answer = answers.get(url) ?? ask(url);
       answers.set(url, answer);
-      void answer.then(({ body, status }) => {
+      const due = latencyMs === 0 ? answer : new Promise<Answer>((resolve) => setTimeout(resolve, latencyMs, answer));
+      void due.then(({ body, status }) => {
         const { pathname, searchParams } = new URL(url, origin);
         requests.push({ at, status, path: pathname, query: Object.fromEntries(searchParams) });
         response.writeHead(status, {
