@@ -1,6 +1,6 @@
 /**
- * The rows of a table by column, in typed arrays: what can be handed to another thread, and to what writes columns, without a
- * copy of every row. Nothing is altered on the way, and what has no form here is refused.
+ * The rows of a table by column, in typed arrays: what is handed to another thread, and to what writes columns, in a few pieces,
+ * not row by row. Nothing is altered on the way, and what has no form here is refused.
  */
 import * as Effect from "effect/Effect";
 import { type SinkError, sinkError } from "./SinkError.ts";
@@ -52,7 +52,7 @@ export const withNumbers = ({ columns }: Shape, { data, length }: Columns, name:
   length,
   data: data.map((given, index) =>
     columns[index]!.name === name
-      ? { values: new Float64Array(shared(length, 8)).fill(value), texts: [], nulls: undefined }
+      ? { values: new Float64Array(length).fill(value), texts: [], nulls: undefined }
       : given,
   ),
 });
@@ -133,9 +133,6 @@ const nullsOf = (parts: ReadonlyArray<Columns>, pieces: Pieces, length: number):
   return nulls;
 };
 
-/** Memory that threads share: to hand it over copies nothing. Nothing is written there after it was filled. */
-const shared = (length: number, width: number): SharedArrayBuffer => new SharedArrayBuffer(length * width);
-
 /**
  * Memory: 8 bytes a value, 4 for a text that is there already. Throws a `SinkError` (`Unrepresentable`) for a value of another type
  * than its column's, a count beyond 64 bits, and a column that the table does not have.
@@ -191,11 +188,11 @@ const pack =
     return { values, texts: [], nulls };
   };
 
-const numbers = (length: number): Float64Array => new Float64Array(shared(length, 8));
-const counts = (length: number): BigInt64Array => new BigInt64Array(shared(length, 8));
-const flags = (length: number): Uint8Array => new Uint8Array(shared(length, 1));
+const numbers = (length: number): Float64Array => new Float64Array(length);
+const counts = (length: number): BigInt64Array => new BigInt64Array(length);
+const flags = (length: number): Uint8Array => new Uint8Array(length);
 
-const places = (length: number): Uint32Array => new Uint32Array(shared(length, 4));
+const places = (length: number): Uint32Array => new Uint32Array(length);
 
 const makers: { readonly [Type in ColumnType]: (length: number) => ColumnData["values"] } = {
   DATE: numbers,
