@@ -35,6 +35,29 @@ describe.concurrent("the next run", () => {
     }),
   );
 
+  it.live("of another workspace begins anew in the same directory, and each goes on from its own", () =>
+    Effect.gen(function* () {
+      const workspaces = [2, 3].map((sources) => ({ sources, from: "2024-02" }));
+      const simulator = yield* startSimulator({ now, workspaces });
+      const dataDir = yield* temporaryDirectory;
+      const run = (workspace: number, at: string, ...args: ReadonlyArray<string>) =>
+        Effect.gen(function* () {
+          const since = simulator.requests.length;
+          const env = pointedAt(simulator, at, workspace);
+          assertCode(yield* segmeter([...args, "--data-dir", dataDir, "--json"], { env }), 0);
+          return new Set(usageCalls(simulator, since).map((call) => call.split(" ")[1]));
+        });
+      yield* run(0, "2024-03-05T06:00:00Z", "backfill", "--from", "2024-02", "--to", "2024-03");
+      // February is open in what the first workspace has, and none of the second's business.
+      assert.deepStrictEqual(yield* run(1, now, "nightly"), new Set(["2024-04-01"]));
+      assert.deepStrictEqual(yield* run(0, now, "nightly"), new Set(["2024-02-01", "2024-03-01", "2024-04-01"]));
+      assert.deepStrictEqual(yield* run(1, now, "nightly"), new Set(["2024-04-01"]));
+      yield* Effect.promise(() => assertTruth(dataDir, simulator, { months: ["2024-04"], workspace: 1 }));
+      const months = ["2024-02", "2024-03", "2024-04"];
+      yield* Effect.promise(() => assertTruth(dataDir, simulator, { months, workspace: 0 }));
+    }),
+  );
+
   it.live("reads the open month again and nothing else; what did not change keeps when it was first observed", () =>
     Effect.gen(function* () {
       const simulator = yield* startSimulator(world);
