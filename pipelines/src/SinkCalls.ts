@@ -55,7 +55,7 @@ interface Packed {
   readonly unchangedFrom?: string | undefined;
 }
 
-/** The rows of a capture go to every sink, one after the other, and are packed once. */
+/** The rows of a capture go to every sink, and are packed once. */
 const packed = new WeakMap<object, Columns>();
 
 const packRows = (table: Table, rows: Rows): Columns => {

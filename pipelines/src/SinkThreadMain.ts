@@ -29,15 +29,13 @@ const serve = Effect.gen(function* () {
   const [opening, closing] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()];
   const calls = yield* FiberSet.make();
   const start = yield* FiberSet.runtime(calls)();
-  // In the order in which they come: what came first goes on to the next sink while the others are written here.
+  // One thread does one thing at a time: of more than these at once, all would end late, and be kept in memory until then.
   const replacing = yield* Semaphore.make(4);
   let opened: OpenedDirectory | undefined;
   const carryOut = (asked: Exclude<Asked, { _tag: "Open" | "Close" }>) => {
     if (!("method" in asked)) return opened!.sweep;
-    const answered = answer(
-      opened!.sinks.find(({ name }) => name === asked.sink)!,
-      asked,
-    );
+    const sink = opened!.sinks.find(({ name }) => name === asked.sink)!;
+    const answered = answer(sink, asked);
     return asked.method === "replace" ? replacing.withPermits(1)(answered) : answered;
   };
   port.on("message", (asked: Asked) => {

@@ -65,8 +65,7 @@ export const concatenated = (table: Shape, parts: ReadonlyArray<Columns>): Colum
     data: table.columns.map(({ type }, index) => {
       const pieces = parts.map(({ data }) => data[index]!);
       const values = makers[type](length);
-      const texts = values instanceof Uint32Array ? joinTexts(pieces, values) : [];
-      if (!(values instanceof Uint32Array)) joinValues(pieces, values);
+      const texts = values instanceof Uint32Array ? joinTexts(pieces, values) : joinValues(pieces, values);
       return { values, texts, nulls: nullsOf(parts, pieces, length) };
     }),
   };
@@ -114,12 +113,14 @@ const joinTexts = (pieces: Pieces, values: Uint32Array): ReadonlyArray<string> =
   return [...places.keys()];
 };
 
-const joinValues = (pieces: Pieces, values: ColumnData["values"]): void => {
+/** There are no texts. */
+const joinValues = (pieces: Pieces, values: ColumnData["values"]): ReadonlyArray<string> => {
   let at = 0;
   for (const piece of pieces) {
     values.set(piece.values as never, at);
     at += piece.values.length;
   }
+  return [];
 };
 
 const nullsOf = (parts: ReadonlyArray<Columns>, pieces: Pieces, length: number): Uint8Array | undefined => {
@@ -191,7 +192,6 @@ const pack =
 const numbers = (length: number): Float64Array => new Float64Array(length);
 const counts = (length: number): BigInt64Array => new BigInt64Array(length);
 const flags = (length: number): Uint8Array => new Uint8Array(length);
-
 const places = (length: number): Uint32Array => new Uint32Array(length);
 
 const makers: { readonly [Type in ColumnType]: (length: number) => ColumnData["values"] } = {

@@ -1,7 +1,6 @@
 /**
  * Whether a walk gets on. Cursors are opaque, so a service may give ever new ones for the same rows, and a walk would have no end.
  */
-
 import { type Columns, isColumns } from "@segmeter/domain";
 import type { UsagePage } from "@segmeter/segment";
 

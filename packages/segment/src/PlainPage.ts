@@ -284,6 +284,5 @@ const instantOf = (text: string, { instants }: Known): Instant.EpochMicros => {
   return instant;
 };
 
-// What JSON may not have in a text as it is, or writes in another way.
-// oxlint-disable-next-line no-control-regex
-const isUnescaped = (text: string): boolean => !/[\\\u0000-\u001f]/.test(text);
+/** Whether JSON has the text as it is. */
+const isUnescaped = (text: string): boolean => JSON.stringify(text) === `"${text}"`;

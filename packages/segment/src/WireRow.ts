@@ -156,12 +156,14 @@ const plainFigures = (dataset: DatasetName): ((row: unknown) => ReadonlyArray<bi
   };
 };
 
+/** What `SourceId` takes. */
 export const isSourceId = (value: unknown): boolean =>
   typeof value === "string" && value !== "" && value.length <= 200 && value.isWellFormed();
 
 const isSeconds = (value: unknown): boolean =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= lastSecond;
 
+/** −1 for anything but a plain count in a text. */
 const plainCount = (value: unknown): number => {
   if (typeof value !== "string" || value.length === 0 || value.length > mostPlainDigits) return -1;
   let count = 0;
