@@ -23,6 +23,7 @@ import {
   runPlan,
   tellFindings,
 } from "../src/index.ts";
+import { makeIdleGate } from "../src/Idle.ts";
 import {
   captureOf,
   config,
@@ -186,11 +187,17 @@ describe("runPlan", () => {
         let most = 0;
         // No answer comes before as many are asked for as may be: a service that answers at once keeps the reader busy with fewer.
         const full = yield* Deferred.make<void>();
+        const anotherGate = yield* makeIdleGate();
         const script: Script = (request) =>
           Effect.gen(function* () {
             inFlight.add(`${request.dataset} ${request.month}`);
             most = Math.max(most, inFlight.size);
-            if (most >= concurrency) yield* Deferred.succeed(full, undefined);
+            // And not before one more would have had all the time that it needs to come, too.
+            if (inFlight.size === concurrency && most === concurrency) {
+              yield* Effect.forkChild(
+                Effect.andThen(Effect.repeat(anotherGate, { times: 9 }), Deferred.succeed(full, undefined)),
+              );
+            }
             yield* Deferred.await(full);
             yield* Effect.yieldNow;
             return {
