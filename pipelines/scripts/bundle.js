@@ -1,10 +1,10 @@
 /**
  * Builds the program: sources and libraries in JavaScript in some thirty files, which start several times faster than eight
- * hundred do. What has native code stays outside; so do parquetjs-lite, which no command needs at its start, and undici, whose
- * names a bundler can't see through CommonJS.
+ * hundred do. What has native code stays outside; so does parquetjs-lite, which no command needs at its start.
  */
 import { globSync } from "node:fs";
 import { rolldown } from "rolldown";
+import undici from "undici";
 import { bundleDirectory, isBundleFresh, root, sourceEntry, stampInputs, threadEntry } from "./BuiltProgram.js";
 
 /** Directories tell of files that came or went; the lock file tells of other libraries. */
@@ -14,12 +14,23 @@ const inputs = [
   "pnpm-lock.yaml",
 ];
 
+/** `export * from "undici"`, as platform-node has it, names nothing to a bundler: undici is CommonJS. */
+const namesOfUndici = {
+  name: "names-of-undici",
+  transform: {
+    filter: { id: /@effect\/platform-node\/.*\/Undici\.js$/ },
+    handler: () =>
+      `import undici from "undici"; export default undici; export const { ${Object.keys(undici)} } = undici;`,
+  },
+};
+
 if (!isBundleFresh()) {
   const stamps = stampInputs(globSync(inputs, { cwd: root }));
   const bundle = await rolldown({
     input: { main: sourceEntry, sinkThread: threadEntry },
     platform: "node",
-    external: ["@duckdb/node-api", "fs-native-extensions", "parquetjs-lite", "undici"],
+    external: ["@duckdb/node-bindings", "fs-native-extensions", "parquetjs-lite"],
+    plugins: [namesOfUndici],
   });
   // What is there already stays: a run that goes on meanwhile may not have loaded all of it yet.
   await bundle.write({ dir: bundleDirectory, format: "esm" });

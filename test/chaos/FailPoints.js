@@ -41,7 +41,9 @@ const kindOf = (path) => {
     .split(sep)
     .filter((part) => !part.includes("="))
     .map((part) =>
-      part.replace(/^(?:tmp_)?\.?(.*?)\.\d+\.[0-9a-f]+\.tmp$/, "$1.tmp").replaceAll(/[0-9a-f-]{36}|\d{8,}/g, "ID"),
+      part
+        .replace(/^(?:tmp_)?\.?(.*?)(?:\.\d+)?\.[0-9a-f]{12}\.tmp/, "$1.tmp")
+        .replaceAll(/[0-9a-f-]{36}|\d{8,}/g, "ID"),
     )
     .join("/");
 };
@@ -64,6 +66,7 @@ for (const name of ["rm", "rmdir", "unlink", "mkdir", "chmod", "truncate", "writ
   wrap(promises, name, ([path]) => named(name, path));
 }
 for (const name of ["rename", "copyFile", "link"]) wrap(promises, name, ([, to]) => named(name, to));
+wrap(fs, "renameSync", ([, to]) => named("rename", to));
 wrap(promises, "open", ([path, flags = "r"]) => (/^r$|^rs?$/.test(String(flags)) ? undefined : named("open", path)));
 
 // --- open files
@@ -85,27 +88,35 @@ for (const name of ["write", "writev", "writeFile", "appendFile", "sync", "datas
 syncBuiltinESMExports();
 
 // --- SQL: what may change a database, in memory or not
-const duckdb = createRequire(new URL("../../packages/duckdb/src/index.ts", import.meta.url))("@duckdb/node-api");
+// By its native functions, which the built program has no copy of; they are read-only where they are.
+const load = createRequire(new URL("../../pipelines/src/main.ts", import.meta.url));
+const native = load("@duckdb/node-bindings");
+const duckdb = Object.fromEntries(Object.getOwnPropertyNames(native).map((name) => [name, native[name]]));
+load.cache[load.resolve("@duckdb/node-bindings")].exports = duckdb;
 const changes =
   /^\s*(BEGIN|COMMIT|ROLLBACK|INSERT INTO|DELETE FROM|UPDATE|CREATE|ALTER|DROP|COPY|CHECKPOINT)\b(?:\s+([\w.]+))?/i;
 const labelOfSql = (sql) => {
   const [, verb, object = ""] = changes.exec(sql) ?? [];
   return verb === undefined ? undefined : `sql ${verb} ${object}`.trim();
 };
-wrap(duckdb.DuckDBConnection.prototype, "run", ([sql]) => labelOfSql(sql));
-const prepared = new WeakMap();
-const { prepare } = duckdb.DuckDBConnection.prototype;
-duckdb.DuckDBConnection.prototype.prepare = async function (sql) {
-  const statement = await prepare.call(this, sql);
-  prepared.set(statement, sql);
+wrap(duckdb, "query", ([, sql]) => labelOfSql(sql));
+const statements = new WeakMap();
+const { extract_statements, prepare, prepare_extracted_statement } = duckdb;
+duckdb.prepare = async (connection, sql) => remember(await prepare(connection, sql), sql);
+duckdb.extract_statements = async (connection, sql) => {
+  const made = await extract_statements(connection, sql);
+  remember(made.extracted_statements, sql);
+  return made;
+};
+duckdb.prepare_extracted_statement = async (connection, extracted, index) =>
+  remember(await prepare_extracted_statement(connection, extracted, index), statements.get(extracted));
+const remember = (statement, sql) => {
+  statements.set(statement, sql);
   return statement;
 };
-wrap(duckdb.DuckDBPreparedStatement.prototype, "run", function () {
-  return labelOfSql(prepared.get(this) ?? "");
-});
-for (const name of ["flushSync", "closeSync"]) wrap(duckdb.DuckDBAppender.prototype, name, () => `appender ${name}`);
-wrap(duckdb.DuckDBInstance.prototype, "closeSync", () => "database closeSync");
+wrap(duckdb, "execute_prepared", ([statement]) => labelOfSql(statements.get(statement) ?? ""));
+for (const name of ["flush", "close"]) wrap(duckdb, `appender_${name}_sync`, () => `appender ${name}Sync`);
+wrap(duckdb, "close_sync", () => "database closeSync");
 
 // --- the lock
-const locks = createRequire(new URL("../../pipelines/src/main.ts", import.meta.url))("fs-native-extensions");
-wrap(locks, "tryLock", () => "lock");
+wrap(load("fs-native-extensions"), "tryLock", () => "lock");
