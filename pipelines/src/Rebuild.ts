@@ -10,7 +10,8 @@ import type * as Scope from "effect/Scope";
 import { existsSync } from "node:fs";
 import { publishDatabase, putDatabaseAside, sweepDatabaseLeftovers, temporaryDatabase } from "./DatabaseFiles.ts";
 import { isOfNewerVersion } from "./SchemaVersion.ts";
-import { databasePath, enterDataDirectory, openDuckDB, openEncoder, openParquet } from "./Sinks.ts";
+import { databasePath } from "./SinkNames.ts";
+import { enterDataDirectory, openDuckDB, openEncoder, openParquet } from "./Sinks.ts";
 
 export interface Rebuilt {
   readonly partitions: number;

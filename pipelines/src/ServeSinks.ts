@@ -13,7 +13,7 @@ import type * as Scope from "effect/Scope";
 import * as Semaphore from "effect/Semaphore";
 import type { MessagePort } from "node:worker_threads";
 import { answer, type Answer, failureOf } from "./SinkCalls.ts";
-import { openDatabase, openDirectory, type OpenedDirectory } from "./Sinks.ts";
+import { loadAdapter, openDatabase, openDirectory, type OpenedDirectory } from "./Sinks.ts";
 import type { Asked, Opening, Said } from "./SinkThread.ts";
 
 /** Ends when it was told to close, or opening failed, which it says; a defect is thrown, and so ends the thread. */
@@ -40,6 +40,7 @@ const serve = Effect.fnUntraced(function* (port: MessagePort, given: Opening, sa
   // One thread does one thing at a time: of more than these at once, all would end late, and be kept in memory until then.
   const replacing = yield* Semaphore.make(4);
   let opened: OpenedDirectory | undefined;
+  yield* loadAdapter(given.part);
   const carryOut = (asked: Exclude<Asked, { _tag: "Open" | "Close" }>) => {
     if (!("method" in asked)) return opened!.sweep;
     const sink = opened!.sinks.find(({ name }) => name === asked.sink)!;

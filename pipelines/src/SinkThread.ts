@@ -1,6 +1,6 @@
 /**
- * The sinks of a run, each on a thread of its own: while one month is encoded, checked and made durable there, and the one before
- * is put into the database, the next is read and reconciled here. They are opened as `openSinks` opens them, in the same order.
+ * The sinks of a run, each on a thread of its own: while one month is encoded, checked and made durable there, it is put into the
+ * database, too, and the next is read and reconciled here. They are opened as `openSinks` opens them, in the same order.
  */
 import { type Sink, type SinkError, sinkError, type SinkName } from "@segmeter/domain";
 import * as Deferred from "effect/Deferred";
@@ -34,24 +34,27 @@ const threadProgram = new URL(
 );
 
 /**
- * As `openSinks`. When the scope closes, so do the sinks, and the threads end; calls that are not answered by then are carried
- * out first. Memory: a partition by column, while it is handed over.
+ * Starts the threads, which read their programs; what it returns opens the sinks, once, as `openSinks`. When the scope closes, so
+ * do the sinks, and the threads end; calls that are not answered by then are carried out first. Memory: a partition by column,
+ * while it is handed over.
  * Errors: those of opening; afterwards of each call its own, and `Broken` for every call if the thread should die.
  */
-export const openSinksInThread = Effect.fn("openSinksInThread")(function* (
+export const startSinkThreads = Effect.fn("startSinkThreads")(function* (
   request: SinkRequest,
   command: string,
   program: URL = threadProgram,
-): Effect.fn.Return<OpenedSinks, SinkError, Scope.Scope> {
+): Effect.fn.Return<Effect.Effect<OpenedSinks, SinkError>, never, Scope.Scope> {
   const directory = yield* startThread(program, { request, command, part: "directory" });
-  // Its program is read meanwhile; the database is opened once the directory is this run's.
   const database = request.names.includes("duckdb")
     ? yield* startThread(program, { request, command, part: "database" })
     : undefined;
-  const { notes, sinks } = yield* directory.open;
-  const databases = database === undefined ? [] : (yield* database.open).sinks;
-  yield* directory.sweep;
-  return { sinks: [...sinks, ...databases], notes };
+  return Effect.gen(function* () {
+    const { notes, sinks } = yield* directory.open;
+    // Once the directory is this run's.
+    const databases = database === undefined ? [] : (yield* database.open).sinks;
+    yield* directory.sweep;
+    return { sinks: [...sinks, ...databases], notes };
+  });
 });
 
 interface Thread {

@@ -4,27 +4,11 @@
 import type { Encoder, Sink, SinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { sweepDatabaseLeftovers } from "./DatabaseFiles.ts";
 import { prepareDataDirectory } from "./DataDirectory.ts";
 import { lockDataDirectory } from "./DataLock.ts";
 import { bringUpToDate, readSchemaVersion } from "./SchemaVersion.ts";
-
-/** The sinks that are offered, in the order in which a run writes them. */
-export const sinkNames = ["parquet", "duckdb"] as const;
-export type OfferedSink = (typeof sinkNames)[number];
-
-export const encoderNames = ["parquetjs", "duckdb"] as const;
-export type EncoderName = (typeof encoderNames)[number];
-
-export const databasePath = (dataDir: string): string => join(dataDir, "segmeter.duckdb");
-
-/** Those of the offered sinks that the directory has anything of. */
-export const existingSinks = (dataDir: string): ReadonlyArray<OfferedSink> => [
-  ...(existsSync(join(dataDir, "parquet")) ? (["parquet"] as const) : []),
-  ...(existsSync(databasePath(dataDir)) ? (["duckdb"] as const) : []),
-];
+import { databasePath, type EncoderName, existingSinks, type OfferedSink } from "./SinkNames.ts";
 
 export const openEncoder = (name: EncoderName): Effect.Effect<Encoder, SinkError, Scope.Scope> =>
   name === "duckdb"
@@ -54,6 +38,12 @@ export const openDuckDB = (
   Effect.flatMap(
     Effect.promise(() => import("@segmeter/duckdb")),
     ({ openDuckDBSink }) => openDuckDBSink({ path, access }),
+  );
+
+/** Reads the program of what is to be opened, which takes longer than to open it. */
+export const loadAdapter = (part: "directory" | "database"): Effect.Effect<unknown> =>
+  Effect.promise((): Promise<unknown> =>
+    part === "directory" ? import("@segmeter/parquet") : import("@segmeter/duckdb"),
   );
 
 export interface SinkRequest {

@@ -15,16 +15,8 @@ import { databaseLeftovers, sweepDatabaseLeftovers } from "./DatabaseFiles.ts";
 import { rebuild } from "./Rebuild.ts";
 import { lockDataDirectory } from "./DataLock.ts";
 import { isOfNewerVersion, readSchemaVersion, schemaVersion } from "./SchemaVersion.ts";
-import {
-  databasePath,
-  enterDataDirectory,
-  existingSinks,
-  openDuckDB,
-  openEncoder,
-  openParquet,
-  type OfferedSink,
-  sinkNames,
-} from "./Sinks.ts";
+import { databasePath, existingSinks, type OfferedSink, sinkNames } from "./SinkNames.ts";
+import { enterDataDirectory, openDuckDB, openEncoder, openParquet } from "./Sinks.ts";
 
 export interface DirectoryReport {
   /** What was found. */

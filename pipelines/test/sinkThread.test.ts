@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest";
 import type { SinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
-import { openSinksInThread } from "../src/index.ts";
+import { startSinkThreads } from "../src/index.ts";
 
 /** A thread that opens, and at the first call of a sink does what it is told. */
 const thread = (atCall: string, atOpening = 'say({ _tag: "Opened", names: ["parquet"], notes: [] })'): URL =>
@@ -19,7 +19,7 @@ const thread = (atCall: string, atOpening = 'say({ _tag: "Opened", names: ["parq
   );
 
 const opened = (program: URL) =>
-  openSinksInThread({ dataDir: "/nowhere", names: ["parquet"], encoder: "parquetjs" }, "test", program);
+  Effect.flatten(startSinkThreads({ dataDir: "/nowhere", names: ["parquet"], encoder: "parquetjs" }, "test", program));
 
 /** What two calls of one sink end with, the second made when the first has ended. */
 const twoCalls = (program: URL): Effect.Effect<ReadonlyArray<SinkError>, SinkError> =>

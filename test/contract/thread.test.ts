@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bundleDirectory, isBundleFresh, threadEntry } from "../../pipelines/scripts/BuiltProgram.js";
-import { openSinksInThread } from "../../pipelines/src/index.ts";
+import { startSinkThreads } from "../../pipelines/src/index.ts";
 import { selectRows } from "./ForeignReader.ts";
 import { sinkContract } from "./SinkContract.ts";
 
@@ -24,8 +24,9 @@ const byRow = (sink: Sink): Sink => ({
 sinkContract(
   "duckdb, on a thread",
   (dataDir) =>
-    Effect.map(openSinksInThread({ dataDir, names: ["duckdb"], encoder: "parquetjs" }, "test", program), ({ sinks }) =>
-      byRow(sinks[0]!),
+    startSinkThreads({ dataDir, names: ["duckdb"], encoder: "parquetjs" }, "test", program).pipe(
+      Effect.flatten,
+      Effect.map(({ sinks }) => byRow(sinks[0]!)),
     ),
   { rowsOf: (dataDir, table) => selectRows(join(dataDir, "segmeter.duckdb"), table.name, table) },
 );

@@ -4,9 +4,9 @@
  * A number of microseconds is exact up to the year 2255, and microseconds are what DuckDB's TIMESTAMP and Parquet's
  * TIMESTAMP_MICROS hold; a `Date` would drop the last three digits of what the service sent.
  */
-import { utc } from "@date-fns/utc";
 import { formatISO } from "date-fns/formatISO";
 import * as Option from "effect/Option";
+import { utc } from "./Utc.ts";
 
 /** Microseconds since 1970-01-01T00:00:00Z. Bounds: 0 to 2^53 − 1. */
 export type EpochMicros = number;

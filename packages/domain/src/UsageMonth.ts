@@ -1,13 +1,13 @@
 /**
  * The usage month: the `period` that the service is asked for, written `YYYY-MM`, always a calendar month in UTC.
  */
-import { utc } from "@date-fns/utc";
 import { addMonths } from "date-fns/addMonths";
 import { eachMonthOfInterval } from "date-fns/eachMonthOfInterval";
 import { formatISO } from "date-fns/formatISO";
 import type * as Brand from "effect/Brand";
 import * as Option from "effect/Option";
 import { dayOf, type EpochDay, type EpochMicros, fromMillis, microsPerDay, toDate } from "./Instant.ts";
+import { utc } from "./Utc.ts";
 
 /** `YYYY-MM`; sorts as text in time order. */
 export type UsageMonth = string & Brand.Brand<"UsageMonth">;

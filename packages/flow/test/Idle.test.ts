@@ -32,6 +32,22 @@ describe("the gate of a thread", () => {
     }),
   );
 
+  it.live("lets one pass in the end though the thread is never idle", () =>
+    Effect.gen(function* () {
+      const gate = yield* makeIdleGate();
+      yield* gate;
+      let isPassed = false;
+      yield* Effect.forkChild(
+        Effect.andThen(
+          gate,
+          Effect.sync(() => void (isPassed = true)),
+        ),
+      );
+      yield* Effect.promise(() => keepBusy(1_500));
+      assert.isTrue(isPassed);
+    }),
+  );
+
   it.live("forgets who no longer waits", () =>
     Effect.gen(function* () {
       const gate = yield* makeIdleGate();

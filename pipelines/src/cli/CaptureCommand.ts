@@ -6,11 +6,11 @@ import { defaults as flowDefaults, type FlowConfig, Listener } from "@segmeter/f
 import { SegmentClient, type SegmentConfig, type SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
+import type * as Scope from "effect/Scope";
 import type { CaptureRunRequest } from "../CaptureRun.ts";
-import { type EncoderName, existingSinks, type OfferedSink, sinkNames } from "../Sinks.ts";
+import { type EncoderName, existingSinks, type OfferedSink, sinkNames } from "../SinkNames.ts";
 import { exitCodeOfRun, Incomplete } from "./ExitCode.ts";
 import * as Flags from "./Flags.ts";
-import { say } from "./Output.ts";
 import { makeRunReport } from "./RunReport.ts";
 
 /** The flags of every command that captures. */
@@ -49,20 +49,23 @@ export const datasetsOf = ({ dataset }: CaptureFlags): ReadonlyArray<DatasetName
 export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
   command: CaptureCommand,
   given: CaptureFlags,
-): Effect.fn.Return<void, SinkError | SegmentError | Incomplete> {
+): Effect.fn.Return<void, SinkError | SegmentError | Incomplete, Scope.Scope> {
   const { badRows, concurrency, dataDir, dryRun, gates, json, pageSize, parquetEncoder, refresh, settleDays } = given;
   const { clock, settings } = command;
   const names = given.sink.length === 0 ? sinkNames : sinkNames.filter((name) => given.sink.includes(name));
+  const request = { dataDir, names, encoder: parquetEncoder };
 
-  const { openExistingSinks, openSinksInThread, rejectFiles, runCapture } = yield* Effect.promise(
-    () => import("../index.ts"),
-  );
+  // First of all, for the threads read their programs while this one reads the rest of its own.
+  const threads = dryRun
+    ? undefined
+    : yield* Effect.flatMap(
+        Effect.promise(() => import("../SinkThread.ts")),
+        ({ startSinkThreads }) => startSinkThreads(request, command.name),
+      );
+  const { openExistingSinks, rejectFiles, runCapture } = yield* Effect.promise(() => import("../index.ts"));
   const { layerUndici } = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpClient"));
 
   const run = Effect.gen(function* () {
-    const request = { dataDir, names, encoder: parquetEncoder };
-    const { notes, sinks } = yield* dryRun ? openExistingSinks(request) : openSinksInThread(request, command.name);
-    yield* Effect.forEach(notes, (note) => say(`note: ${note}`));
     const throttledMs = (yield* SegmentClient).throttledMs;
     const report = yield* makeRunReport({ command: command.name, json, dryRun, throttledMs });
     return yield* runCapture(
@@ -82,7 +85,10 @@ export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
           parquetEncoder,
         },
         targets: command.targets,
-        sinks,
+        open: (threads ?? openExistingSinks(request)).pipe(
+          Effect.tap(({ notes }) => Effect.forEach(notes, report.note)),
+          Effect.map(({ sinks }) => sinks),
+        ),
         config: { ...flowDefaults, concurrency, settleDays, badRows, gates, refresh },
         pageSize,
         dryRun,
@@ -94,8 +100,6 @@ export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
 
   const sweeps = existingSinks(dataDir).every((name) => names.includes(name));
   const service = SegmentClient.layer(settings).pipe(Layer.provide(layerUndici));
-  const { totals } = yield* Effect.scoped(run).pipe(
-    Effect.provide(Layer.mergeAll(service, rejectFiles(dataDir, sweeps), clock)),
-  );
+  const { totals } = yield* run.pipe(Effect.provide(Layer.mergeAll(service, rejectFiles(dataDir, sweeps), clock)));
   if (totals.failed > 0) return yield* Effect.fail(new Incomplete());
-});
+}, Effect.scoped);

@@ -4,7 +4,7 @@
 import { datasetNames } from "@segmeter/domain";
 import { defaults as flowDefaults } from "@segmeter/flow";
 import * as Flag from "effect/cli/Flag";
-import { encoderNames, sinkNames } from "../Sinks.ts";
+import { encoderNames, sinkNames } from "../SinkNames.ts";
 
 /** A whole number within bounds, both included. */
 export const whole = (name: string, minimum: number, maximum: number) =>

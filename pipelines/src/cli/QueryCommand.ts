@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { readSchemaVersion } from "../SchemaVersion.ts";
-import { sinkNames } from "../Sinks.ts";
+import { sinkNames } from "../SinkNames.ts";
 import * as Flags from "./Flags.ts";
 import { say, write } from "./Output.ts";
 import { renderTable } from "./Table.ts";

@@ -16,7 +16,7 @@ import * as Command from "effect/cli/Command";
 import * as Effect from "effect/Effect";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { sinkNames } from "../Sinks.ts";
+import { sinkNames } from "../SinkNames.ts";
 import * as Flags from "./Flags.ts";
 import { say, write } from "./Output.ts";
 import { renderTable } from "./Table.ts";
