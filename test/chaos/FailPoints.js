@@ -9,8 +9,9 @@
  * A label is what is done and to what kind of file, such as `rename parquet/source_mtu_daily/data.parquet`, or `sql COMMIT`.
  */
 import fs from "node:fs";
-import { createRequire, syncBuiltinESMExports } from "node:module";
+import { registerHooks, syncBuiltinESMExports } from "node:module";
 import { relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const { FAIL_POINT = "", FAIL_POINT_DIR = ".", FAIL_POINT_LOG } = process.env;
 const [, moment, count, wanted] = /^(before|after) (\d+) (.+)$/.exec(FAIL_POINT) ?? [];
@@ -88,35 +89,51 @@ for (const name of ["write", "writev", "writeFile", "appendFile", "sync", "datas
 syncBuiltinESMExports();
 
 // --- SQL: what may change a database, in memory or not
-// By its native functions, which the built program has no copy of; they are read-only where they are.
-const load = createRequire(new URL("../../pipelines/src/main.ts", import.meta.url));
-const native = load("@duckdb/node-bindings");
-const duckdb = Object.fromEntries(Object.getOwnPropertyNames(native).map((name) => [name, native[name]]));
-load.cache[load.resolve("@duckdb/node-bindings")].exports = duckdb;
 const changes =
   /^\s*(BEGIN|COMMIT|ROLLBACK|INSERT INTO|DELETE FROM|UPDATE|CREATE|ALTER|DROP|COPY|CHECKPOINT)\b(?:\s+([\w.]+))?/i;
 const labelOfSql = (sql) => {
   const [, verb, object = ""] = changes.exec(sql) ?? [];
   return verb === undefined ? undefined : `sql ${verb} ${object}`.trim();
 };
-wrap(duckdb, "query", ([, sql]) => labelOfSql(sql));
-const statements = new WeakMap();
-const { extract_statements, prepare, prepare_extracted_statement } = duckdb;
-duckdb.prepare = async (connection, sql) => remember(await prepare(connection, sql), sql);
-duckdb.extract_statements = async (connection, sql) => {
-  const made = await extract_statements(connection, sql);
-  remember(made.extracted_statements, sql);
-  return made;
-};
-duckdb.prepare_extracted_statement = async (connection, extracted, index) =>
-  remember(await prepare_extracted_statement(connection, extracted, index), statements.get(extracted));
-const remember = (statement, sql) => {
-  statements.set(statement, sql);
-  return statement;
-};
-wrap(duckdb, "execute_prepared", ([statement]) => labelOfSql(statements.get(statement) ?? ""));
-for (const name of ["flush", "close"]) wrap(duckdb, `appender_${name}_sync`, () => `appender ${name}Sync`);
-wrap(duckdb, "close_sync", () => "database closeSync");
 
-// --- the lock
-wrap(load("fs-native-extensions"), "tryLock", () => "lock");
+/** DuckDB by its native functions, which the built program has no copy of; they are read-only where they are. */
+const wrapDuckDB = (native) => {
+  const duckdb = Object.fromEntries(Object.getOwnPropertyNames(native).map((name) => [name, native[name]]));
+  wrap(duckdb, "query", ([, sql]) => labelOfSql(sql));
+  const statements = new WeakMap();
+  const remember = (statement, sql) => {
+    statements.set(statement, sql);
+    return statement;
+  };
+  const { extract_statements, prepare, prepare_extracted_statement } = native;
+  duckdb.prepare = async (connection, sql) => remember(await prepare(connection, sql), sql);
+  duckdb.extract_statements = async (connection, sql) => {
+    const made = await extract_statements(connection, sql);
+    remember(made.extracted_statements, sql);
+    return made;
+  };
+  duckdb.prepare_extracted_statement = async (connection, extracted, index) =>
+    remember(await prepare_extracted_statement(connection, extracted, index), statements.get(extracted));
+  wrap(duckdb, "execute_prepared", ([statement]) => labelOfSql(statements.get(statement) ?? ""));
+  for (const name of ["flush", "close"]) wrap(duckdb, `appender_${name}_sync`, () => `appender ${name}Sync`);
+  wrap(duckdb, "close_sync", () => "database closeSync");
+  return duckdb;
+};
+
+const wrapLock = (extensions) => {
+  wrap(extensions, "tryLock", () => "lock");
+  return extensions;
+};
+
+// --- libraries, as they are loaded: a thread that has no use for one need not wait for it
+const wrappers = { "/node-bindings/duckdb.js": wrapDuckDB, "/fs-native-extensions/index.js": wrapLock };
+globalThis.failPoints = wrappers;
+registerHooks({
+  load: (url, context, next) => {
+    const name = Object.keys(wrappers).find((end) => url.endsWith(end));
+    if (name === undefined) return next(url, context);
+    const source = fs.readFileSync(fileURLToPath(url), "utf8");
+    const wrapped = `${source}\nmodule.exports = failPoints[${JSON.stringify(name)}](module.exports);\n`;
+    return { format: "commonjs", source: wrapped, shortCircuit: true };
+  },
+});
