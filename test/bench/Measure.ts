@@ -1,4 +1,4 @@
-/** Runs a program to its end, and says how long it took from its first call, and what memory it had at most. */
+/** Runs a program, and says how long it took from its start to its end, and what memory it had at most. */
 import * as Effect from "effect/Effect";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Answered, Service } from "./Pages.ts";
 
 export interface Measured {
-  /** Milliseconds from the first call to the end of the process. */
+  /** Milliseconds from the start of the process to its end. */
   readonly ms: number;
   /** Bytes. */
   readonly rss: number;
@@ -43,6 +43,7 @@ export const measure = (
     try {
       const before = service.requests.length;
       const report = join(scratch, "usage");
+      const began = performance.now();
       const child = spawn(
         process.execPath,
         ["--import", usage, programs[program], ...args(dataDir ?? join(scratch, "data"))],
@@ -62,11 +63,11 @@ export const measure = (
       child.stdout.on("data", (chunk: Buffer) => said.out.push(chunk));
       child.stderr.on("data", (chunk: Buffer) => said.err.push(chunk));
       const [code] = await once(child, "close");
-      const ended = Date.now();
+      const ms = performance.now() - began;
       if (code !== 0) throw new Error(`${program} ended with ${code}: ${Buffer.concat(said.err).toString()}`);
       const requests = service.requests.slice(before);
       return {
-        ms: ended - Math.min(...requests.map(({ at }) => at)),
+        ms,
         rss: Number(await readFile(report, "utf8")),
         calls: requests.length,
         answers: requests,

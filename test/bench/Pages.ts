@@ -11,12 +11,11 @@ import type { AddressInfo } from "node:net";
 export interface Service {
   readonly url: string;
   readonly token: string;
-  /** Requests so far, in the order in which they were answered. `at`: milliseconds since 1970. */
+  /** Requests so far, in the order in which they were answered. */
   readonly requests: ReadonlyArray<Answered>;
 }
 
 export interface Answered {
-  readonly at: number;
   readonly status: number | undefined;
   /** Without its query. */
   readonly path: string;
@@ -78,13 +77,12 @@ export const prepared = (options: SimulatorOptions, latencyMs = 0): Effect.Effec
       return { status: response.status, body: Buffer.from(await response.arrayBuffer()) };
     };
     const server = createServer(({ url = "/" }, response) => {
-      const at = Date.now();
       const answer = answers.get(url) ?? ask(url);
       answers.set(url, answer);
       const due = latencyMs === 0 ? answer : new Promise<Answer>((resolve) => setTimeout(resolve, latencyMs, answer));
       void due.then(({ body, status }) => {
         const { pathname, searchParams } = new URL(url, origin);
-        requests.push({ at, status, path: pathname, query: Object.fromEntries(searchParams) });
+        requests.push({ status, path: pathname, query: Object.fromEntries(searchParams) });
         response.writeHead(status, {
           "content-type": "application/vnd.segment.v1+json",
           "content-length": body.length,

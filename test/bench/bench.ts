@@ -133,7 +133,7 @@ const nightly = Effect.gen(function* () {
   atMost("A nightly run with nothing new: times the time of its calls", again.ms / leastMs, 1.2, " ×");
 });
 
-/** How time and memory grow with sources, and with months. Times are from the first call on, for a service whose answers are ready. */
+/** How time and memory grow with sources, and with months, for a service whose answers are ready. */
 const growth = Effect.gen(function* () {
   const run = Effect.fnUntraced(function* (sources: number, months: ReadonlyArray<string>) {
     const service = yield* prepared({ now, workspaces: [{ sources, from: months[0]! }] });
