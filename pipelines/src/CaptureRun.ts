@@ -22,8 +22,6 @@ import {
 import { CallTally, isTokenRefused, makeCallTally, SegmentClient, type SegmentError } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
-import * as Fiber from "effect/Fiber";
-import type * as Scope from "effect/Scope";
 import { version } from "./Version.ts";
 
 export interface CaptureRunRequest {
@@ -33,8 +31,7 @@ export interface CaptureRunRequest {
   readonly arguments: Readonly<Record<string, unknown>>;
   /** What the run aims at, in the order in which it is to be done; `ledger`: all that was ever captured of the workspace. */
   readonly targets: (ledger: ReadonlyArray<Capture.Capture>, now: Instant.EpochMicros) => ReadonlyArray<Target>;
-  /** Opens the sinks, in the order in which they are written. */
-  readonly open: Effect.Effect<ReadonlyArray<Sink>, SinkError, Scope.Scope>;
+  readonly sinks: ReadonlyArray<Sink>;
   readonly config: FlowConfig;
   readonly pageSize: number;
   /** Plan only: nothing is captured or written. */
@@ -48,14 +45,14 @@ export interface CaptureRunResult {
   readonly totals: Run.RunTotals;
 }
 
-/** Told when a run ends, however it ends, once the sinks are open; `isWhole`: nothing ended it before all of the plan was done. */
+/** Told when a run ends, however it ends; `isWhole`: nothing ended it before all of the plan was done. */
 export type OnFinish = (result: CaptureRunResult, isWhole: boolean) => Effect.Effect<void>;
 
 export const runCapture = Effect.fn("runCapture")(function* (
   request: CaptureRunRequest,
   onFinish: OnFinish,
-): Effect.fn.Return<CaptureRunResult, FatalError, SegmentClient | Rejects | Scope.Scope> {
-  const { config, pageSize } = request;
+): Effect.fn.Return<CaptureRunResult, FatalError, SegmentClient | Rejects> {
+  const { config, pageSize, sinks } = request;
   const client = yield* SegmentClient;
   const tell = yield* Listener;
   const runId = crypto.randomUUID();
@@ -69,12 +66,8 @@ export const runCapture = Effect.fn("runCapture")(function* (
     throttledMs,
   }));
 
-  // The service answers meanwhile; where the sinks can't be opened, that is what is told.
-  const asked = yield* Effect.forkChild(Effect.provideService(client.workspace, CallTally, calls));
-  const sinks = yield* request.open;
-
   return yield* Effect.gen(function* () {
-    const [workspace, foreseen] = yield* Effect.all([Fiber.join(asked), onlyWorkspace(sinks)], {
+    const [workspace, foreseen] = yield* Effect.all([client.workspace, onlyWorkspace(sinks)], {
       concurrency: "unbounded",
     });
     const { holdings, parties } = foreseen?.id === workspace.id ? foreseen : yield* inventory(workspace.id, sinks);

@@ -108,16 +108,14 @@ export const run = Effect.fnUntraced(function* ({ client, config, dataDir, day, 
   const clock = Layer.succeed(Now, Effect.succeed(Option.getOrThrow(Instant.parse(instantOf(day)))));
   let failed = 0;
   const exit = yield* Effect.gen(function* () {
+    const opened = yield* openSinks({ dataDir, names: sinks, encoder: "parquetjs" }, "backfill");
     return yield* runCapture(
       {
         command: "backfill",
         arguments: { sinks },
         // Nothing settles, so that every run asks for all of it.
         targets: () => targetsOf(places),
-        open: Effect.map(
-          openSinks({ dataDir, names: sinks, encoder: "parquetjs" }, "backfill"),
-          (opened) => opened.sinks,
-        ),
+        sinks: opened.sinks,
         config: { ...flowDefaults, settleDays: 36_500, ...config },
         pageSize,
         dryRun: false,

@@ -11,6 +11,7 @@ import type { CaptureRunRequest } from "../CaptureRun.ts";
 import { type EncoderName, existingSinks, type OfferedSink, sinkNames } from "../SinkNames.ts";
 import { exitCodeOfRun, Incomplete } from "./ExitCode.ts";
 import * as Flags from "./Flags.ts";
+import { say } from "./Output.ts";
 import { makeRunReport } from "./RunReport.ts";
 
 /** The flags of every command that captures. */
@@ -66,6 +67,8 @@ export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
   const { layerUndici } = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpClient"));
 
   const run = Effect.gen(function* () {
+    const { notes, sinks } = yield* threads ?? openExistingSinks(request);
+    yield* Effect.forEach(notes, (note) => say(`note: ${note}`));
     const throttledMs = (yield* SegmentClient).throttledMs;
     const report = yield* makeRunReport({ command: command.name, json, dryRun, throttledMs });
     return yield* runCapture(
@@ -85,10 +88,7 @@ export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
           parquetEncoder,
         },
         targets: command.targets,
-        open: (threads ?? openExistingSinks(request)).pipe(
-          Effect.tap(({ notes }) => Effect.forEach(notes, report.note)),
-          Effect.map(({ sinks }) => sinks),
-        ),
+        sinks,
         config: { ...flowDefaults, concurrency, settleDays, badRows, gates, refresh },
         pageSize,
         dryRun,

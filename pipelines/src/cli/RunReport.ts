@@ -16,8 +16,6 @@ import { sentenceOf } from "./RestatementWords.ts";
 export interface RunReport {
   readonly onEvent: (event: FlowEvent) => Effect.Effect<void>;
   readonly onFinish: OnFinish;
-  /** Tells a person, in a sentence. */
-  readonly note: (sentence: string) => Effect.Effect<void>;
 }
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -78,7 +76,6 @@ export const makeRunReport = (options: {
     };
 
     return {
-      note: (sentence) => Effect.sync(() => say(`note: ${sentence}`)),
       onEvent: (event) =>
         Effect.gen(function* () {
           count(event);
