@@ -10,6 +10,8 @@ export const root = resolve(import.meta.dirname, "../..");
 export const sourceEntry = resolve(root, "pipelines/src/main.ts");
 /** The thread that `SinkThread.ts` starts. */
 export const threadEntry = resolve(root, "pipelines/src/SinkThreadMain.ts");
+/** The tests' own: many commands in one process. */
+export const sessionEntry = resolve(root, "pipelines/test/SessionMain.ts");
 export const bundleDirectory = resolve(root, "pipelines/bundle");
 export const bundledEntry = resolve(bundleDirectory, "main.js");
 

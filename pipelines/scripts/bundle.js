@@ -5,12 +5,21 @@
 import { globSync } from "node:fs";
 import { rolldown } from "rolldown";
 import undici from "undici";
-import { bundleDirectory, isBundleFresh, root, sourceEntry, stampInputs, threadEntry } from "./BuiltProgram.js";
+import {
+  bundleDirectory,
+  isBundleFresh,
+  root,
+  sessionEntry,
+  sourceEntry,
+  stampInputs,
+  threadEntry,
+} from "./BuiltProgram.js";
 
 /** Directories tell of files that came or went; the lock file tells of other libraries. */
 const inputs = [
   "{packages/*,pipelines}/{src,scripts,package.json}",
   "{packages/*,pipelines}/{src,scripts}/**",
+  "pipelines/test/SessionMain.ts",
   "pnpm-lock.yaml",
 ];
 
@@ -27,7 +36,8 @@ const namesOfUndici = {
 if (!isBundleFresh()) {
   const stamps = stampInputs(globSync(inputs, { cwd: root }));
   const bundle = await rolldown({
-    input: { main: sourceEntry, sinkThread: threadEntry },
+    // Of the same pieces, so that the tests run what a user runs.
+    input: { main: sourceEntry, sinkThread: threadEntry, session: sessionEntry },
     platform: "node",
     external: ["@duckdb/node-bindings", "fs-native-extensions", "parquetjs-lite"],
     plugins: [namesOfUndici],

@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
+import { bundleDirectory, isBundleFresh, sessionEntry } from "../scripts/BuiltProgram.js";
 import { type Ended, type Environment, inherited } from "./Command.ts";
 
 /** How a command ended, and all that it said. */
@@ -16,7 +17,8 @@ export type SessionEnded = Pick<Ended, "code" | "stdout" | "stderr">;
 /** Runs one command to its end. `env`: what it has beside where programs lie; `cwd`: by default that of the command before. */
 export type Session = (args: ReadonlyArray<string>, env?: Environment, cwd?: string) => Effect.Effect<SessionEnded>;
 
-const program = fileURLToPath(new URL("SessionMain.ts", import.meta.url));
+/** Built, where it is what the sources say: it starts, and starts its threads, several times faster. */
+const program = isBundleFresh() ? resolve(bundleDirectory, "session.js") : sessionEntry;
 
 /** The process ends with the scope. `processEnv`: what it has itself, for all commands. */
 export const openSessionWith = (processEnv: Environment): Effect.Effect<Session, never, Scope.Scope> =>
