@@ -105,6 +105,7 @@ describe("a data directory that cannot be written to", () => {
       const faults = [
         { at: "^open .lock", ever: true, fail: "EROFS" },
         { at: "^(mkdir|open|rename) parquet/.*usage_month=2024-03.*tmp$", ever: true, fail: "EACCES" },
+        { at: "^rename parquet/captures", ever: true, fail: "EROFS" },
       ];
       for (const fault of share(faults, 1)) {
         const place = yield* copyOf(held);
@@ -121,6 +122,7 @@ describe("a data directory that cannot be written to", () => {
 describe("a part that this user may not enter", () => {
   const parts: ReadonlyArray<{ readonly name: string; readonly part: string; readonly mode: number }> = [
     { name: "the data directory", part: ".", mode: 0o500 },
+    { name: "the tables' directory", part: "parquet/source_mtu_daily", mode: 0o500 },
     { name: "a table's directory", part: "parquet/source_mtu_daily/W", mode: 0o500 },
     { name: "a partition", part: "parquet/workspace_mtu_daily/W/usage_month=2024-02-01", mode: 0o500 },
     { name: "a partition that may not be looked into", part: "parquet/captures/W/usage_month=2024-02-01", mode: 0 },
@@ -137,7 +139,7 @@ describe("a part that this user may not enter", () => {
       const held = yield* heldPlace();
       const before = yield* heldIn(held);
       yield* Effect.forEach(
-        share(parts, 2, 4),
+        share(parts, 3, 5),
         Effect.fnUntraced(function* ({ mode, part }) {
           const place = yield* copyOf(held);
           const path = join(place.dataDir, part.replace("/W", `/workspace_id=${place.simulator.workspaces[0]!.id}`));

@@ -62,8 +62,7 @@ const assertRight = (args: ReadonlyArray<string>, { code, stderr, stdout }: Sess
   const messages = stderr.split("\n").filter((line) => line.startsWith("segmeter: "));
   assert.strictEqual(messages.length, 1, `one message: ${JSON.stringify(stderr.slice(0, 2_000))}`);
   assert.isBelow(stderr.length, 40_000);
-  // What was found well before the first fault is told, too.
-  if (stdout !== "" && (args[0] !== "doctor" || args.includes("--json"))) jsonLines(stdout);
+  if (stdout !== "") jsonLines(stdout);
 };
 
 /** A working directory of its own, with a token file in it, for the time of `use`; it says what was made. */
