@@ -111,6 +111,25 @@ describe.concurrent("doctor", () => {
     }),
   );
 
+  it.live("a clock that is set although the service is a real one: 2, and said in the report", () =>
+    Effect.gen(function* () {
+      const cwd = yield* temporaryDirectory;
+      const env = { SEGMENT_TOKEN: "any", SEGMETER_NOW: "2024-03-01T02:00:00Z" };
+      const ended = yield* segmeter(["doctor", "--json"], { cwd, env });
+      assertCode(ended, 2);
+      assert.strictEqual(findingsOf(ended)["clock"], "failed");
+    }),
+  );
+
+  it.live("nothing in what is reported steers a terminal", () =>
+    Effect.gen(function* () {
+      const cwd = yield* temporaryDirectory;
+      const ended = yield* segmeter(["doctor", "--data-dir", "a\n\u001b[31mb"], { cwd });
+      assertCode(ended, 2);
+      assert.include(ended.stdout, String.raw`/a\n\u001b[31mb, to be made in`);
+    }),
+  );
+
   it.live("a data directory that is a file, or lies below one: 1", () =>
     Effect.gen(function* () {
       const simulator = yield* startSimulator();

@@ -62,7 +62,20 @@ const assertRight = (args: ReadonlyArray<string>, { code, stderr, stdout }: Sess
   const messages = stderr.split("\n").filter((line) => line.startsWith("segmeter: "));
   assert.strictEqual(messages.length, 1, `one message: ${JSON.stringify(stderr.slice(0, 2_000))}`);
   assert.isBelow(stderr.length, 40_000);
-  if (stdout !== "") jsonLines(stdout);
+  if (stdout === "") return;
+  // What doctor looked at before it met what is wrong is its report.
+  if (args[0] === "doctor" && !args.includes("--json")) assertFindings(stdout);
+  else jsonLines(stdout);
+};
+
+const finding = /^(?:ok     |warning|failed ) (?:versions|data directory|disk|token|workspace|plan|clock): \S.*$/;
+
+/** The lines that doctor has for people, and nothing else; the last of them says what failed. */
+const assertFindings = (stdout: string): void => {
+  assertPrintable(stdout);
+  const lines = stdout.replace(/\n$/, "").split("\n");
+  for (const line of lines) assert.match(line, finding);
+  assert.match(lines.at(-1)!, /^failed /);
 };
 
 /** A working directory of its own, with a token file in it, for the time of `use`; it says what was made. */

@@ -48,7 +48,7 @@ const hints: Record<SinkReason, string> = {
   Damaged: "Run segmeter verify --repair; it takes the file's content from the other sink where that has it.",
   Mismatch: "The file was not kept. Run the command again; if it happens twice, check the disk.",
   Unrepresentable: "Nothing was stored for this partition.",
-  Broken: "Nothing was stored for this partition. Run the command again.",
+  Broken: "What was committed is kept. Run the command again.",
 };
 
 /** The error for a reason, with that reason's hint unless a better one is at hand. */

@@ -3,7 +3,8 @@
  * written once for all of them.
  *
  * The order is that of one: the ledger is written beside its place first, then each partition is put in its place, then the
- * ledger. A partition in place stands, whatever becomes of the ledger, which is then merely behind.
+ * ledger. A partition in place stands, whatever becomes of the ledger, which is then merely behind; that is told as a failure all
+ * the same, for the ledger is part of what is asked for.
  */
 import type { Capture, Encoder, SinkError, Table } from "@segmeter/domain";
 import * as Deferred from "effect/Deferred";
@@ -24,7 +25,7 @@ export interface Ready {
 
 /**
  * Puts it in its place, and enters it in the ledger. Interrupted, it does both or neither, and what others wait for goes on.
- * Errors: those of the ledger's writing; its own.
+ * Errors: its own; those of the ledger's writing, also where the partition is in its place.
  */
 export type Commit = (ready: Ready) => Effect.Effect<void, SinkError>;
 
@@ -62,13 +63,17 @@ export const makeLedgerQueue = (
       Exit.isSuccess(exits[index]!) ? Effect.succeed(true) : isThere,
     );
     const inPlace = batch.filter((_, index) => stands[index]);
-    if (inPlace.length === batch.length) yield* Effect.ignore(enterAll);
-    else if (inPlace.length > 0) yield* Effect.ignore(enter(inPlace));
-    batch.forEach(({ done }, index) => Deferred.doneUnsafe(done, exits[index]!));
+    const entered = yield* Effect.exit(inPlace.length === batch.length ? enterAll : enter(inPlace));
+    batch.forEach(({ done }, index) => {
+      const placed = exits[index]!;
+      Deferred.doneUnsafe(done, Exit.isSuccess(placed) ? entered : placed);
+    });
   });
 
   const enter = (batch: ReadonlyArray<Ready>) =>
-    Effect.scoped(Effect.flatMap(stage(batch), (ledger) => ledger?.commit ?? Effect.void));
+    batch.length === 0
+      ? Effect.void
+      : Effect.scoped(Effect.flatMap(stage(batch), (ledger) => ledger?.commit ?? Effect.void));
 
   /** What cannot be committed together may be one's fault: then each goes by itself. */
   const commitAll = (batch: ReadonlyArray<Waiting>): Effect.Effect<void> =>

@@ -5,7 +5,7 @@ import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Commit, makeLedgerQueue, type Ready } from "../src/LedgerQueue.ts";
 import { makeLocks } from "../src/Locks.ts";
@@ -78,6 +78,29 @@ describe("captures of one month that are ready together", () => {
       assert.isUndefined(reasonOf(others[0]));
       assert.include(reasonOf(others[1]), "No space.");
       assert.deepStrictEqual(yield* entered, ["capture-2", "capture-3", "capture-4"]);
+    }),
+  );
+
+  it.effect("are told of a ledger that cannot be put in its place, though they stand by their footers", () =>
+    Effect.gen(function* () {
+      const { commit, dataDir } = yield* opened();
+      const path = yield* fileOf(dataDir, bookTables.captures, workspaceId, january);
+      // Nothing is renamed over a directory; it comes when the ledger has been staged.
+      const place = Effect.sync(() => {
+        rmSync(path, { force: true });
+        mkdirSync(path, { recursive: true });
+      });
+      const failing = Effect.fail(sinkError("rename", "Full", "No space."));
+      const exits = yield* together(commit, [
+        ready(capture(1)),
+        ready(capture(2), { place }),
+        ready(capture(3), { place: failing, isThere: Effect.succeed(true) }),
+        ready(capture(4)),
+      ]);
+      const [second, third, fourth] = exits.slice(1).map(reasonOf);
+      assert.include(second, `write ${path}`);
+      assert.include(third, "No space.");
+      assert.strictEqual(fourth, second);
     }),
   );
 

@@ -13,8 +13,9 @@ import { dirname, resolve } from "node:path";
 import { version } from "../Version.ts";
 import { exitCodes, Incomplete, TokenRefused } from "./ExitCode.ts";
 import * as Flags from "./Flags.ts";
-import { write } from "./Output.ts";
+import { write, writeLine } from "./Output.ts";
 import { clockSettings, serviceSettings } from "./ServiceSettings.ts";
+import type { UsageError } from "./UsageError.ts";
 
 interface Finding {
   readonly check: "versions" | "data directory" | "disk" | "token" | "workspace" | "plan" | "clock";
@@ -28,27 +29,23 @@ export const doctor = Command.make(
   Effect.fn("doctor")(function* (given) {
     const say = (finding: Finding) =>
       Effect.as(
-        write(
-          given.json
-            ? `${JSON.stringify({ event: "checked", ...finding })}\n`
-            : `${finding.state.padEnd(8)}${finding.check}: ${finding.detail}\n`,
-        ),
+        given.json
+          ? write(`${JSON.stringify({ event: "checked", ...finding })}\n`)
+          : writeLine(`${finding.state.padEnd(8)}${finding.check}: ${finding.detail}`),
         finding,
       );
+    const orSay = <A>(check: Finding["check"], self: Effect.Effect<A, UsageError>): Effect.Effect<A, UsageError> =>
+      Effect.tapError(self, ({ message }) => say({ check, state: "failed", detail: message }));
     const findings = [
       yield* say({ check: "versions", state: "ok", detail: `segmeter ${version}, Node ${process.versions.node}` }),
       ...(yield* Effect.forEach(yield* directoryFindings(given.dataDir), say)),
     ];
-    const settings = yield* Effect.result(serviceSettings(given));
-    if (Result.isFailure(settings)) {
-      yield* say({ check: "token", state: "failed", detail: settings.failure.message });
-      return yield* settings.failure;
-    }
-    const clock = yield* clockSettings(settings.success.apiUrl);
+    const settings = yield* orSay("token", serviceSettings(given));
+    const clock = yield* orSay("clock", clockSettings(settings.apiUrl));
     const { layerUndici } = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpClient"));
     // Somebody waits for the answer, and that it takes many tries is one.
-    const service = SegmentClient.layer({ ...settings.success, maxTries: 3 }).pipe(Layer.provide(layerUndici));
-    const found = yield* serviceFindings(settings.success).pipe(Effect.provide(Layer.mergeAll(service, clock)));
+    const service = SegmentClient.layer({ ...settings, maxTries: 3 }).pipe(Layer.provide(layerUndici));
+    const found = yield* serviceFindings(settings).pipe(Effect.provide(Layer.mergeAll(service, clock)));
     findings.push(...(yield* Effect.forEach(found.findings, say)));
     if (found.refused) return yield* Effect.fail(new TokenRefused());
     if (findings.some(({ state }) => state === "failed")) return yield* Effect.fail(new Incomplete());
