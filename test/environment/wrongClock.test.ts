@@ -3,14 +3,18 @@
  * beyond what a timestamp holds. Whatever it says, history stays in order and nothing is lost.
  */
 import { assert, describe, it } from "@effect/vitest";
+import { startSimulator } from "@segmeter/simulator";
 import * as Effect from "effect/Effect";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import {
   assertCode,
   assertNoStack,
   assertOneSentence,
   type Environment,
+  pointedAt,
   segmeter,
+  temporaryDirectory,
 } from "../../pipelines/test/Command.ts";
 import { readers } from "../../pipelines/test/Held.ts";
 import {
@@ -23,6 +27,7 @@ import {
   heldPlace,
   type Place,
   share,
+  spoiled,
   spoiledRun,
 } from "./Setting.ts";
 
@@ -114,6 +119,34 @@ const assertFigures = ({ dataDir, simulator }: Place) =>
     );
     assertCode(yield* segmeter(["verify", "--data-dir", dataDir]), 0);
   });
+
+describe("a machine's clock that is two months ahead of the service's", () => {
+  it.live("settles nothing that the service still counts, and is told of", () =>
+    Effect.gen(function* () {
+      const simulator = yield* Effect.orDie(startSimulator({ workspaces: [{ sources: 1, from: "2024-01" }] }));
+      const dataDir = join(yield* temporaryDirectory, "data");
+      const present = new Date().toISOString().slice(0, 7);
+      const ahead = spoiled(dataDir, undefined, { CLOCK_OFFSET: String(60 * 24 * hour) });
+      const months = ["--from", present, "--to", present, "--settle-days", "0"];
+      const env = { ...pointedAt(simulator, ""), ...ahead };
+      const ended = yield* segmeter(["backfill", ...months, "--data-dir", dataDir], { env });
+      assertCode(ended, 0);
+      assert.match(ended.stderr, /^note: this machine's clock is .* ahead of the service's; set it/m);
+      const states = yield* segmeter([
+        "query",
+        "--format",
+        "json",
+        "--data-dir",
+        dataDir,
+        "SELECT DISTINCT state FROM captures",
+      ]);
+      assert.deepStrictEqual(JSON.parse(states.stdout), [{ state: "open" }]);
+      const found = yield* segmeter(["doctor", "--data-dir", dataDir], { env });
+      assertCode(found, 1);
+      assert.match(found.stdout, /^failed +clock: .* ahead of the service's; set this machine's clock$/m);
+    }),
+  );
+});
 
 describe("during a run", () => {
   const jumps = [2 * hour, -3 * hour, -26 * hour, 40 * 24 * hour, -40 * 24 * hour];

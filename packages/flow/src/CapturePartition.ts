@@ -9,6 +9,7 @@ import {
   columnsOf,
   companionOf,
   datasetOf,
+  Instant,
   now,
   type Partition,
   type Sink,
@@ -18,7 +19,14 @@ import {
   usageRowsOf,
   usageTableOf,
 } from "@segmeter/domain";
-import { CallTally, isTokenRefused, makeCallTally, type SegmentClient, type SegmentError } from "@segmeter/segment";
+import {
+  CallTally,
+  clockSkew,
+  isTokenRefused,
+  makeCallTally,
+  SegmentClient,
+  type SegmentError,
+} from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as Result from "effect/Result";
@@ -147,6 +155,9 @@ const prepare = Effect.fnUntraced(function* (
   const workspace = companion === undefined ? undefined : yield* context.companionRows(partition);
   const held = yield* reading === undefined ? heldVersion(task, context) : Fiber.join(reading);
   const present = yield* now;
+  // What is settled is not read again, so a clock that is ahead must not settle what the service still counts.
+  const ahead = Math.max(0, clockSkew(yield* (yield* SegmentClient).serviceClock));
+  const settling = present - Instant.fromMillis(ahead);
   const capturedAt = momentAfter(present, held?.capture);
   const known = yield* byColumn(table, held?.rows ?? []);
   const revised = revise(table, known, rows, capturedAt);
@@ -156,7 +167,7 @@ const prepare = Effect.fnUntraced(function* (
     runId: context.runId,
     partition,
     // A month that vanished is looked at once more before it is taken as final.
-    state: isWithdrawn ? "open" : Capture.stateAt(present, periodEndOf(partition, rows), context.config.settleDays),
+    state: isWithdrawn ? "open" : Capture.stateAt(settling, periodEndOf(partition, rows), context.config.settleDays),
     outcome,
     rows: rows.length,
     pages,

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest";
 import { type Capture, Instant, type MemorySink, Partition, sinkError, type SinkReason } from "@segmeter/domain";
-import { Forbidden, SegmentError, Unauthorized, Unavailable, WrongRegion } from "@segmeter/segment";
+import { Forbidden, SegmentError, type ServiceClock, Unauthorized, Unavailable, WrongRegion } from "@segmeter/segment";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
@@ -40,12 +40,17 @@ interface Setting {
   readonly now?: string;
   readonly rejects?: RejectStore;
   readonly isUneven?: boolean;
+  readonly serviceClock?: ServiceClock;
 }
 
 /** Captures over what the sinks hold; where they are uneven the newest is the last one's. */
 const capture = (setting: Setting) => {
   const { config: settings = config, now = settledNow, sinks } = setting;
-  const { events, provide, rejects } = stage(scripted(walks(...setting.walks)), now, setting.rejects);
+  const { events, provide, rejects } = stage(
+    scripted(walks(...setting.walks), setting.serviceClock),
+    now,
+    setting.rejects,
+  );
   const context = (parties: ReadonlyArray<Party>): CaptureContext => ({
     runId: "run-1",
     config: settings,
@@ -135,6 +140,26 @@ describe("capturePartition", () => {
       const { capture: entry } = yield* capture({ walks: [late], sinks: [memorySink()], now: "2024-02-08T00:00:00Z" })
         .result;
       assert.strictEqual(entry.state, "open", "the period's own end counts");
+    }),
+  );
+
+  it.effect("is open while it is by the service's clock, which this machine's may be ahead of", () =>
+    Effect.gen(function* () {
+      const now = "2024-02-08T00:00:00Z";
+      const hour = 3_600_000;
+      // Of the machine's clock, which need not be the one that stamps.
+      for (const [ahead, state] of [
+        [30 * 24 * hour, "open"],
+        [hour, "open"],
+        [60_000, "settled"],
+        [0, "settled"],
+        [-30 * 24 * hour, "settled"],
+      ] as const) {
+        const serviceClock = { serviceMs: 1_800_000_000_000, localMs: 1_800_000_000_000 + ahead };
+        const { capture: entry } = yield* capture({ walks: january3, sinks: [memorySink()], now, serviceClock }).result;
+        assert.strictEqual(entry.state, state, `${ahead} ms ahead`);
+        assert.strictEqual(entry.capturedAt, instant(now));
+      }
     }),
   );
 

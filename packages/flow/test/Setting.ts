@@ -30,6 +30,7 @@ import {
   SegmentError,
   segmentError,
   type SegmentReason,
+  type ServiceClock,
   type UsagePage,
   type UsagePageRequest,
 } from "@segmeter/segment";
@@ -169,14 +170,14 @@ export interface ScriptedService {
 }
 
 /** A client that answers by the script instead of the network. */
-export const scripted = (script: Script): ScriptedService => {
+export const scripted = (script: Script, serviceClock?: ServiceClock): ScriptedService => {
   const requests: Array<UsagePageRequest> = [];
   const unused = Effect.die("not part of the script");
   const client = SegmentClient.of({
     workspace: unused,
     sourcesPage: () => unused,
     throttledMs: Effect.succeed(0),
-    serviceClock: Effect.succeed(undefined),
+    serviceClock: Effect.succeed(serviceClock),
     usagePage: Effect.fnUntraced(function* (request) {
       requests.push(request);
       (yield* CallTally).count(false);

@@ -14,7 +14,8 @@ import { plainPages } from "./PlainPage.ts";
 import { makeRateBudget } from "./RateBudget.ts";
 import type { SegmentConfig } from "./SegmentConfig.ts";
 import type { SegmentError } from "./SegmentError.ts";
-import { type Body, makeSegmentHttp, type ServiceClock } from "./SegmentHttp.ts";
+import { type Body, makeSegmentHttp } from "./SegmentHttp.ts";
+import type { ServiceClock } from "./ServiceClock.ts";
 import { pageOf, pickPage, usageOperations, WireSource, WorkspaceBody } from "./Wire.ts";
 
 export interface Page<Row> {

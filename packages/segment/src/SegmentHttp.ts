@@ -31,6 +31,7 @@ import {
   UnexpectedBody,
   Unreachable,
 } from "./SegmentError.ts";
+import type { ServiceClock } from "./ServiceClock.ts";
 
 export interface Get<A> {
   /** For messages, such as `GET /usage/mtu/daily 2024-01`. */
@@ -46,12 +47,6 @@ export interface Body {
   /** To be read at once: the memory is used again for the next body. */
   readonly bytes: Buffer;
   readonly text: () => string;
-}
-
-/** The service's clock, cut to whole seconds, and the local one when its answer came. */
-export interface ServiceClock {
-  readonly serviceMs: number;
-  readonly localMs: number;
 }
 
 export interface SegmentHttp {

@@ -5,5 +5,6 @@ export * from "./CallTally.ts";
 export * from "./SegmentClient.ts";
 export * from "./SegmentConfig.ts";
 export * from "./SegmentError.ts";
+export * from "./ServiceClock.ts";
 export { type UsageOperation, usageOperations } from "./Wire.ts";
 export { decodeWireRow, type WireRow } from "./WireRow.ts";

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope";
 import type { CaptureRunRequest } from "../CaptureRun.ts";
 import { type EncoderName, existingSinks, type OfferedSink, sinkNames } from "../SinkNames.ts";
 import { exitCodeOfRun, Incomplete } from "./ExitCode.ts";
+import { skewInWords } from "./ClockSkew.ts";
 import * as Flags from "./Flags.ts";
 import { say } from "./Output.ts";
 import { makeRunReport } from "./RunReport.ts";
@@ -71,7 +72,7 @@ export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
     yield* Effect.forEach(notes, (note) => say(`note: ${note}`));
     const throttledMs = (yield* SegmentClient).throttledMs;
     const report = yield* makeRunReport({ command: command.name, json, dryRun, throttledMs });
-    return yield* runCapture(
+    const outcome = yield* runCapture(
       {
         command: command.name,
         arguments: {
@@ -96,6 +97,9 @@ export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
       },
       report.onFinish,
     ).pipe(Effect.provideService(Listener, report.onEvent));
+    const skew = skewInWords(yield* (yield* SegmentClient).serviceClock);
+    if (skew !== undefined) yield* say(`note: this machine's clock is ${skew}; set it: captures bear its time.`);
+    return outcome;
   });
 
   const sweeps = existingSinks(dataDir).every((name) => names.includes(name));

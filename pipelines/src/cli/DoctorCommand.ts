@@ -2,7 +2,13 @@
  * `segmeter doctor`: whether everything that a run needs is in order, one line a check.
  */
 import { type Name, now, UsageMonth } from "@segmeter/domain";
-import { isTokenRefused, SegmentClient, type SegmentConfig, type SegmentError } from "@segmeter/segment";
+import {
+  isTokenRefused,
+  SegmentClient,
+  type SegmentConfig,
+  type SegmentError,
+  type ServiceClock,
+} from "@segmeter/segment";
 import * as Command from "effect/cli/Command";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
@@ -13,6 +19,7 @@ import { dirname, resolve } from "node:path";
 import { version } from "../Version.ts";
 import { exitCodes, Incomplete, TokenRefused } from "./ExitCode.ts";
 import * as Flags from "./Flags.ts";
+import { skewInWords } from "./ClockSkew.ts";
 import { write, writeLine } from "./Output.ts";
 import { clockSettings, serviceSettings } from "./ServiceSettings.ts";
 import type { UsageError } from "./UsageError.ts";
@@ -118,15 +125,12 @@ const serviceFindings = ({ apiUrl }: SegmentConfig) =>
     return { findings, refused: false };
   });
 
-const clockFinding = (
-  seen: { readonly serviceMs: number; readonly localMs: number } | undefined,
-  localMs: number,
-): Finding => {
+const clockFinding = (seen: ServiceClock | undefined, localMs: number): Finding => {
   if (seen === undefined) {
     return { check: "clock", state: "warning", detail: `${new Date(localMs).toISOString()}; the service told no time` };
   }
-  const apart = Math.round(Math.abs(seen.serviceMs - seen.localMs) / 1_000);
-  return apart > 60
-    ? { check: "clock", state: "failed", detail: `${apart} s apart from the service's; set this machine's clock` }
-    : { check: "clock", state: "ok", detail: `within ${Math.max(2, apart)} s of the service's` };
+  const skew = skewInWords(seen);
+  return skew === undefined
+    ? { check: "clock", state: "ok", detail: `within a minute of the service's` }
+    : { check: "clock", state: "failed", detail: `${skew}; set this machine's clock` };
 };

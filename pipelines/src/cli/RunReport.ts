@@ -3,12 +3,11 @@
  */
 import { Partition } from "@segmeter/domain";
 import type { FlowEvent } from "@segmeter/flow";
-import { formatDuration } from "date-fns/formatDuration";
-import { intervalToDuration } from "date-fns/intervalToDuration";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { CaptureRunResult, OnFinish } from "../CaptureRun.ts";
+import { inWords } from "./Duration.ts";
 import { finishedLine, lineOf } from "./JsonLines.ts";
 import { printableLine } from "./Printable.ts";
 import { sentenceOf } from "./RestatementWords.ts";
@@ -20,9 +19,6 @@ export interface RunReport {
 
 const out = (text: string): void => void process.stdout.write(`${text}\n`);
 const err = (text: string): void => void process.stderr.write(`${printableLine(text)}\n`);
-
-const seconds = (ms: number): string =>
-  formatDuration(intervalToDuration({ start: 0, end: Math.round(ms / 1_000) * 1_000 })) || "0 seconds";
 
 const figure = new Intl.NumberFormat("en-US");
 
@@ -53,8 +49,8 @@ export const makeRunReport = (options: {
         `${done.partitions} of ${done.of} partitions`,
         `${figure.format(done.rows)} rows`,
         `${figure.format(done.pages)} pages`,
-        `waited ${seconds(waited)}`,
-        ...(left === undefined ? [] : [`${seconds(left)} left`]),
+        `waited ${inWords(waited)}`,
+        ...(left === undefined ? [] : [`${inWords(left)} left`]),
       ].join(" · ");
     });
 
@@ -140,5 +136,5 @@ const summaryOf = ({ totals }: CaptureRunResult, elapsedMs: number): string => {
     ...(revisions > 0 ? [`${figure.format(revisions)} rows restated`] : []),
     `${failed} failed`,
   ];
-  return `${parts.join(", ")}; ${requests} requests, ${retries} of them retries, in ${seconds(elapsedMs)}, ${seconds(throttledMs)} of it waiting for the rate limit.`;
+  return `${parts.join(", ")}; ${requests} requests, ${retries} of them retries, in ${inWords(elapsedMs)}, ${inWords(throttledMs)} of it waiting for the rate limit.`;
 };
