@@ -185,8 +185,8 @@ const toSource = ({ enabled, id, labels, metadata, name, slug }: typeof WireSour
   labels: labels ?? [],
 });
 
-/** Characters; servers take no longer headers than a few of these. */
-export const mostTokenLength = 4_096;
+/** Characters. The service's have about a hundred; of more than two thousand, no pattern could be made to find them by. */
+export const mostTokenLength = 1_024;
 
 /** A header value may hold printable ASCII only, and not without end; anything else is no token. */
 export const isToken = (token: Redacted.Redacted): boolean =>

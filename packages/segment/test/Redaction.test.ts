@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest";
 import * as fc from "fast-check";
 import * as Redacted from "effect/Redacted";
 import { makeRedaction } from "../src/Redaction.ts";
+import { mostTokenLength } from "../src/SegmentClient.ts";
 
 const odd = `sgp_Ab1"'\\\\/+%25&=#<>?yZ9`;
 const plain = "sgp_7Qx9vTz2LmWc4RkYpB3nHd";
@@ -74,6 +75,13 @@ describe("what the service says of the token", () => {
       }),
       { seed: 1, numRuns: 300 },
     );
+  });
+
+  it("is struck out though it is as long as a token may be", () => {
+    for (const char of ["x", "<", "k<z9~"]) {
+      const token = char.repeat(mostTokenLength).slice(0, mostTokenLength);
+      assert.strictEqual(makeRedaction(Redacted.make(token))(`a ${coded(token, "%", "")} b`), "a <token> b");
+    }
   });
 
   it("is all that is struck out", () => {
