@@ -15,7 +15,7 @@ const isLong = cases > suiteCases;
 const seed = Number(process.env["FUZZ_SEED"] ?? (isLong ? Date.now() % 1_000_000 : 1));
 const path = process.env["FUZZ_PATH"];
 
-/** Declares the test. `perMille`: its share of all cases, by what one of them costs. */
+/** Declares the test. `perMille`: its share of all cases, by what one of them costs; the shares make up 1,000. */
 export const fuzz = <Ts>(name: string, perMille: number, property: FastCheck.IRawProperty<Ts>): void => {
   const numRuns = Math.max(1, Math.round((cases * perMille) / 1_000));
   it(

@@ -81,7 +81,7 @@ describe("an answer", () => {
 
   fuzz(
     "of usage is kept digit for digit, or refused",
-    200,
+    269,
     FastCheck.asyncProperty(usage, async ({ badRows, bytes, dataset }) => {
       answer = { status: 200, bytes };
       const text = decoded(bytes);
