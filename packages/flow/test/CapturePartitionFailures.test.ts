@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import { type CaptureContext, capturePartition, type FlowConfig } from "../src/index.ts";
+import type { CaptureTask } from "../src/Plan.ts";
 import {
   captureOf,
   config,

@@ -1,8 +1,9 @@
 /** What the tests of one partition stand on: a capture over what sinks hold, against a scripted service. */
-import { type Capture, type MemorySink, sinkError, type SinkReason } from "@segmeter/domain";
-import { type ServiceClock } from "@segmeter/segment";
+import { type Capture, type MemorySink, type Partition, sinkError, type SinkReason } from "@segmeter/domain";
+import type { ServiceClock } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import { type CaptureContext, capturePartition, type FlowConfig, partiesOf, type Party } from "../src/index.ts";
+import type { CaptureTask } from "../src/Plan.ts";
 import {
   type Answer,
   config,
@@ -18,7 +19,7 @@ import {
   workspaceId,
 } from "./Setting.ts";
 
-export const of = partition("workspace-mtu");
+export const of: Partition.Partition = partition("workspace-mtu");
 
 export interface CaptureSetting {
   readonly walks: ReadonlyArray<ReadonlyArray<Answer>>;

@@ -7,7 +7,7 @@ import {
   sinkError,
   type SinkReason,
 } from "@segmeter/domain";
-import { type UsagePageRequest } from "@segmeter/segment";
+import type { UsagePageRequest } from "@segmeter/segment";
 import * as Effect from "effect/Effect";
 import {
   type FlowConfig,

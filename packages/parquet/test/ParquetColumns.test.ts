@@ -49,7 +49,8 @@ describe("nullable columns of a file by DuckDB", () => {
           for (const { name } of file.columns) {
             const values: Array<string | null> = [];
             for (const group of file.groups) {
-              for (const value of await file.read(name, group)) values.push(value == null ? null : String(value));
+              const read = await file.read(name, group);
+              for (let row = 0; row < read.length; row++) values.push(read[row] == null ? null : String(read[row]));
             }
             columns.set(name, values);
           }
