@@ -35,7 +35,7 @@ const apart = (chosen: ReadonlyArray<Chosen>) => {
 const groups: Readonly<Record<string, Group>> = {
   "is survived, or fails its own partition by name": { needs: undefined, client: {}, most: 60 },
   "is, if it takes time": { needs: "time", client: { timeoutMs: 400 }, most: 60 },
-  "is, if it is of the rate limit": { needs: "limit", client: { maxOrderedWaits: 1 }, most: 9 },
+  "is, if it is of the rate limit": { needs: "limit", client: { maxOrderedWaits: 1 }, most: isLong ? 4 : 9 },
 };
 
 for (const [choice, sinks] of sinkChoices.entries()) {
