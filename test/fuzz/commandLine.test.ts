@@ -52,7 +52,8 @@ const assertRight = (args: ReadonlyArray<string>, { code, stderr, stdout }: Sess
   assert.include(codes, code, all);
   assert.notMatch(all, /^\s+at .+:\d+|node:internal|unexpected:|\[object Object\]/m);
   assertPrintable(stderr);
-  const isHelp = args.some((text) => /^(?:-h|--help|-v|--version|--completions)/.test(text));
+  // Effect's CLI goes by whether they are there, not by their value: `--no-version` and `--version=false` tell the version, too.
+  const isHelp = args.some((text) => /^(?:-h|-v|--(?:no-)?help|--(?:no-)?version|--completions)/.test(text));
   if (code === 0 || code === 1) {
     const isJson =
       args.includes("--json") && !isHelp && args[0] !== "query" && !args.some((text) => /json=|no-json/.test(text));
