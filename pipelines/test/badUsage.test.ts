@@ -56,6 +56,11 @@ describe.concurrent("2: bad usage or configuration", () => {
       env: { ...service, SEGMENT_TOKEN: "one\ntwo" },
       says: /token has characters/,
     },
+    {
+      name: "an argument without end",
+      args: ["--", "x".repeat(100_000)],
+      says: /^segmeter: .{1,600} See: segmeter --help$/m,
+    },
     { name: "a token without end", args: [...january, "--token-file", "/dev/zero"], says: /longer than any token/ },
     {
       name: "a token that no header holds",

@@ -36,10 +36,16 @@ const segmeter = Command.make("segmeter").pipe(
 const presenter: CliOutput.Presenter = {
   present: (event) => {
     if (event._tag !== "InvalidInvocation") return CliOutput.defaultPresenter.present(event);
-    const reasons = event.errors.map(({ message }) => message.replaceAll(/\s+/g, " ").trim());
+    const reasons = event.errors.map(({ message }) => shortened(message.replaceAll(/\s+/g, " ").trim()));
     return say(`segmeter: ${reasons.join("; ")}. See: ${event.commandPath.join(" ")} --help`);
   },
 };
+
+/** Characters of a reason that are told; an argument that it repeats may have any number. */
+const longestReason = 500;
+
+const shortened = (text: string): string =>
+  text.length <= longestReason ? text : `${text.slice(0, longestReason).toWellFormed()}…`;
 
 /** Never fails: ends with the exit code. */
 export const main = (args: ReadonlyArray<string>) =>
