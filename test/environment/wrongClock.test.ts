@@ -127,7 +127,7 @@ describe("a machine's clock that is two months ahead of the service's", () => {
       const dataDir = join(yield* temporaryDirectory, "data");
       const present = new Date().toISOString().slice(0, 7);
       const ahead = spoiled(dataDir, undefined, { CLOCK_OFFSET: String(60 * 24 * hour) });
-      const months = ["--from", present, "--to", present, "--settle-days", "0"];
+      const months = ["--from", present, "--to", present, "--settle-days", "1"];
       const env = { ...pointedAt(simulator, ""), ...ahead };
       const ended = yield* segmeter(["backfill", ...months, "--data-dir", dataDir], { env });
       assertCode(ended, 0);

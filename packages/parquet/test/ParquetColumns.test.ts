@@ -6,7 +6,7 @@ import { query, temporaryDirectory } from "./Setting.ts";
 
 const rows = 7_000;
 
-/** Of each type a column without nulls, of nulls alone, with nulls in the second row group alone, and with every third null. */
+/** Of each type a column without nulls, of nulls alone, with values in the first row group and nulls from within the second on, and with every third null. */
 const types: Readonly<Record<string, string>> = {
   BIGINT: "9007199254740993 + i",
   VARCHAR: "'text ' || (i % 5)",
