@@ -4,13 +4,14 @@
  *
  * The order is that of one: the ledger is written beside its place first, then each partition is put in its place, then the
  * ledger. A partition in place stands, whatever becomes of the ledger, which is then merely behind; that is told as a failure all
- * the same, for the ledger is part of what is asked for.
+ * the same, for the ledger is part of what is asked for, and what was written for it is left as a mark for the next run.
  */
 import type { Capture, Encoder, SinkError, Table } from "@segmeter/domain";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { OneAtATime } from "./Locks.ts";
+import type { StagedFile } from "./ParquetFile.ts";
 import { type KnownLedgers, ledgerFile, type MonthOfLedger, stageLedger } from "./ParquetLedger.ts";
 
 /** A partition that is ready to be put in its place. */
@@ -33,6 +34,9 @@ interface Waiting extends Ready {
   readonly done: Deferred.Deferred<void, SinkError>;
 }
 
+/** Nothing where the ledger says all that already. */
+const commitOf = (ledger: StagedFile | undefined): Effect.Effect<void, SinkError> => ledger?.commit ?? Effect.void;
+
 export const makeLedgerQueue = (
   dataDir: string,
   encoder: Encoder,
@@ -53,17 +57,19 @@ export const makeLedgerQueue = (
     Effect.scoped(
       Effect.gen(function* () {
         const ledger = yield* stage(batch);
-        yield* Effect.uninterruptible(place(batch, ledger?.commit ?? Effect.void));
+        yield* Effect.uninterruptible(place(batch, ledger));
       }),
     );
 
-  const place = Effect.fnUntraced(function* (batch: ReadonlyArray<Waiting>, enterAll: Effect.Effect<void, SinkError>) {
+  const place = Effect.fnUntraced(function* (batch: ReadonlyArray<Waiting>, ledger: StagedFile | undefined) {
     const exits = yield* Effect.forEach(batch, (one) => Effect.exit(one.place), { concurrency: "unbounded" });
     const stands = yield* Effect.forEach(batch, ({ isThere }, index) =>
       Exit.isSuccess(exits[index]!) ? Effect.succeed(true) : isThere,
     );
     const inPlace = batch.filter((_, index) => stands[index]);
-    const entered = yield* Effect.exit(inPlace.length === batch.length ? enterAll : enter(inPlace));
+    const isWhole = inPlace.length === batch.length;
+    const entered = yield* Effect.exit(isWhole ? commitOf(ledger) : enter(inPlace));
+    if (Exit.isFailure(entered)) yield* ledger?.leave ?? Effect.void;
     batch.forEach(({ done }, index) => {
       const placed = exits[index]!;
       Deferred.doneUnsafe(done, Exit.isSuccess(placed) ? entered : placed);
@@ -71,9 +77,7 @@ export const makeLedgerQueue = (
   });
 
   const enter = (batch: ReadonlyArray<Ready>) =>
-    batch.length === 0
-      ? Effect.void
-      : Effect.scoped(Effect.flatMap(stage(batch), (ledger) => ledger?.commit ?? Effect.void));
+    batch.length === 0 ? Effect.void : Effect.scoped(Effect.flatMap(stage(batch), commitOf));
 
   /** What cannot be committed together may be one's fault: then each goes by itself. */
   const commitAll = (batch: ReadonlyArray<Waiting>): Effect.Effect<void> =>

@@ -15,6 +15,8 @@ import { fileName, listBelow, parquetDirectory } from "./ParquetLayout.ts";
 export interface StagedFile {
   /** Puts the file in its place, over the one that may be there, and makes that durable. Cannot be interrupted half-way. */
   readonly commit: Effect.Effect<void, SinkError>;
+  /** Leaves the file beside its place when the scope closes, for the next run to find. */
+  readonly leave: Effect.Effect<void>;
 }
 
 /**
@@ -31,7 +33,9 @@ export const stageFile = Effect.fn("ParquetFile.stageFile")(function* (
   const operation = `write ${path}`;
   yield* attempt(operation, () => makeDirectory(directory));
   const temporary = join(directory, temporaryName(basename(path)));
-  yield* Effect.addFinalizer(() => Effect.ignore(attempt(operation, () => rm(temporary, { force: true }))));
+  let isLeft = false;
+  const remove = Effect.ignore(attempt(operation, () => rm(temporary, { force: true })));
+  yield* Effect.addFinalizer(() => Effect.suspend(() => (isLeft ? Effect.void : remove)));
   const rows = yield* attempt(operation, async () => columnsOf(request.table, request.rows));
   const staged = { ...request, rows, path: temporary };
   yield* encoder.encode(staged);
@@ -44,6 +48,9 @@ export const stageFile = Effect.fn("ParquetFile.stageFile")(function* (
         await syncDirectory(directory);
       }),
     ),
+    leave: Effect.sync(() => {
+      isLeft = true;
+    }),
   };
 });
 
@@ -74,16 +81,16 @@ export const temporaryName = (name: string): string => `.${name}.${process.pid}.
 const temporaryPattern = new RegExp(String.raw`^(?:tmp_)?\.${fileName.replace(".", "\\.")}\.(\d+)\.[0-9a-f]{12}\.tmp$`);
 
 /**
- * Removes the temporary files of processes that are gone, and those with this process's own id, which an earlier one had: so
- * it is to be called before anything is written, by the one run that holds the data directory. Returns the paths removed.
+ * Paths of the temporary files of processes that are gone, and of those with this process's own id, which an earlier one had: so
+ * it is to be called before anything is written, by the one run that holds the data directory.
  */
-export const sweepLeftovers = Effect.fn("ParquetFile.sweepLeftovers")(function* (dataDir: string) {
+export const leftoversIn = Effect.fn("ParquetFile.leftoversIn")(function* (dataDir: string) {
   const root = parquetDirectory(dataDir);
-  const leftovers = (yield* listBelow(root)).filter((name) => isLeftover(basename(name)));
-  const paths = leftovers.map((name) => join(root, name));
-  yield* Effect.forEach(paths, (path) => attempt(`remove ${path}`, () => rm(path, { force: true })));
-  return paths;
+  return (yield* listBelow(root)).filter((name) => isLeftover(basename(name))).map((name) => join(root, name));
 });
+
+export const removeLeftover = (path: string): Effect.Effect<void, SinkError> =>
+  attempt(`remove ${path}`, () => rm(path, { force: true }));
 
 /** Whether a file of this name is a temporary one that nobody writes any more; with this process's id: an earlier one's. */
 export const isLeftover = (name: string): boolean => {

@@ -2,7 +2,8 @@
  * The ledger of captures: one file for each workspace and month, with the captures of all its datasets and their history.
  *
  * The footers of the usage files have the last word: a run that was killed after it committed a usage file leaves a ledger file
- * without that capture, so reading adds what the footers say, and the next write stores it.
+ * without that capture, so reading adds what the footers say, and the next write stores it. The new ledger file, which is written
+ * beside its place before the usage file is put in its own, stays there until the ledger is complete: by it the next run knows.
  */
 import {
   Books,
@@ -113,11 +114,13 @@ export const stageLedger = Effect.fn("ParquetLedger.stageLedger")(function* (
   if (entries !== undefined && sameRows(table, entries.map(Capture.toRow), rows)) return undefined;
   const staged = yield* stageFile(encoder, { table, rows, metadata: fileMetadata(table, file, rows), path });
   const commit = Effect.gen(function* () {
+    // Where it fails the footers say more than what is known.
+    known.delete(path);
     yield* staged.commit;
     const stamp = yield* stampOf(path);
     if (stamp !== undefined) known.set(path, { stamp, entries: merged });
   });
-  return { commit: Effect.uninterruptible(commit) };
+  return { ...staged, commit: Effect.uninterruptible(commit) };
 });
 
 /** What a capture of a partition has to be able to read before its ledger is written. */

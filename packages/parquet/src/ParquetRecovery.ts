@@ -20,10 +20,10 @@ import {
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { orMissing, orUnreadable } from "./Attempt.ts";
-import { publishFile, sweepLeftovers } from "./ParquetFile.ts";
+import { leftoversIn, publishFile, removeLeftover } from "./ParquetFile.ts";
 import { parseSupersededUntil, revisionsMetadata } from "./ParquetFooter.ts";
 import { fileName, filesOf, listBelow, parseFile, tableDirectory, type TableFile } from "./ParquetLayout.ts";
-import { ledgerFile, readEntries, stageLedger } from "./ParquetLedger.ts";
+import { ledgerFile, type MonthOfLedger, readEntries, stageLedger } from "./ParquetLedger.ts";
 import { readMetadata } from "./ParquetReader.ts";
 import {
   heldCapture,
@@ -45,7 +45,11 @@ export interface Recovery {
 
 /** To be called before anything is written, by the one run that holds the data directory. */
 export const recover = Effect.fn("ParquetRecovery.recover")(function* (dataDir: string, encoder: Encoder) {
-  const removed = yield* sweepLeftovers(dataDir);
+  const removed = yield* leftoversIn(dataDir);
+  const { ledgers = [], others = [] } = Object.groupBy(removed, (path) =>
+    ledgerBeside(dataDir, path) === undefined ? "others" : "ledgers",
+  );
+  yield* Effect.forEach(others, removeLeftover, { discard: true });
   const rolledBack: Array<string> = [];
   for (const dataset of datasets) {
     const table = revisionTables[dataset.table];
@@ -59,22 +63,29 @@ export const recover = Effect.fn("ParquetRecovery.recover")(function* (dataDir: 
       if (yield* orUnreadable(rollBack(dataDir, encoder, partition), false)) rolledBack.push(file.path);
     }
   }
-  yield* Effect.forEach(removed, (path) => completeLedger(dataDir, encoder, path), { discard: true });
+  // A mark goes last, once there is nothing more to be told of: this may be cut off, too.
+  for (const path of ledgers) {
+    yield* completeLedger(dataDir, encoder, ledgerBeside(dataDir, path)!);
+    yield* removeLeftover(path);
+  }
   return { removed, rolledBack: [...new Set(rolledBack)] } satisfies Recovery;
 });
 
-/**
- * A ledger file that was about to be put in place may have been that of a capture which is committed: the usage file comes first.
- * `path`: of the temporary file.
- */
-const completeLedger = Effect.fnUntraced(function* (dataDir: string, encoder: Encoder, path: string) {
+/** The ledger file that a temporary file was to take the place of; undefined when it was another file's. */
+const ledgerBeside = (dataDir: string, path: string): MonthOfLedger | undefined => {
   const table = bookTables.captures;
   const root = tableDirectory(dataDir, table);
   const file = Option.getOrUndefined(parseFile(root, table, relative(root, join(dirname(path), fileName))));
-  if (file?.month === undefined) return;
-  const staged = stageLedger(dataDir, encoder, { workspaceId: file.workspaceId, month: file.month }, []);
-  yield* orUnreadable(Effect.scoped(Effect.flatMap(staged, (ledger) => ledger?.commit ?? Effect.void)), undefined);
-});
+  return file?.month === undefined ? undefined : { workspaceId: file.workspaceId, month: file.month };
+};
+
+/**
+ * A ledger file that was about to be put in place may have been that of a capture which is committed: the usage file comes first.
+ */
+const completeLedger = (dataDir: string, encoder: Encoder, of: MonthOfLedger) =>
+  Effect.scoped(Effect.flatMap(stageLedger(dataDir, encoder, of, []), (ledger) => ledger?.commit ?? Effect.void)).pipe(
+    (completed) => orUnreadable(completed, undefined),
+  );
 
 /** The partition whose rows, or revisions, a file of the dataset's tables holds. */
 const partitionOf = ({ name }: Dataset, { month, workspaceId }: TableFile): Partition.Partition => ({

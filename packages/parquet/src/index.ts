@@ -2,7 +2,6 @@
  * The Parquet adapter: the sink, the encoder in pure JavaScript, and what keeps the files in order.
  */
 export { checkFile } from "./ParquetCheck.ts";
-export { sweepLeftovers } from "./ParquetFile.ts";
 export {
   type CaptureFooter,
   captureMetadata,

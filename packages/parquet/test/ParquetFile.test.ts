@@ -6,7 +6,7 @@ import { type Encoder, type EncodeRequest, type SinkError, sinkError } from "@se
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
-import { publishFile, stageFile, sweepLeftovers } from "../src/ParquetFile.ts";
+import { leftoversIn, publishFile, removeLeftover, stageFile } from "../src/ParquetFile.ts";
 import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
 import { mtuRow, mtuTable, query, temporaryDirectory } from "./Setting.ts";
 
@@ -146,6 +146,9 @@ describe("leaves the old file and nothing else", () => {
   );
 });
 
+/** Returns what was removed. */
+const sweep = (dataDir: string) => Effect.tap(leftoversIn(dataDir), (paths) => Effect.forEach(paths, removeLeftover));
+
 describe("leftovers", () => {
   it.effect("of processes that are gone, and of this one's number, are swept away; nothing else is", () =>
     Effect.gen(function* () {
@@ -157,10 +160,10 @@ describe("leftovers", () => {
       const swept = [name(gone), name(process.pid), `tmp_${name(gone)}`];
       const kept = ["data.parquet", name(process.ppid), ".data.parquet.1.tmp", "notes.tmp", `${name(gone)}.txt`];
       for (const file of [...swept, ...kept]) writeFileSync(join(inner, file), "");
-      const removed = yield* sweepLeftovers(dataDir);
+      const removed = yield* sweep(dataDir);
       assert.deepStrictEqual(removed.toSorted(), swept.map((file) => join(inner, file)).toSorted());
       assert.deepStrictEqual(readdirSync(inner).toSorted(), kept.toSorted());
-      assert.deepStrictEqual(yield* sweepLeftovers(dataDir), []);
+      assert.deepStrictEqual(yield* sweep(dataDir), []);
     }),
   );
 
@@ -176,14 +179,14 @@ describe("leftovers", () => {
         }),
       );
       yield* publishFile(leaving, request(path));
-      assert.deepStrictEqual(yield* sweepLeftovers(dataDir), left);
+      assert.deepStrictEqual(yield* sweep(dataDir), left);
       assert.deepStrictEqual(readdirSync(dirname(path)), ["data.parquet"]);
     }),
   );
 
   it.effect("there are none where there is nothing", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* sweepLeftovers(join(yield* temporaryDirectory, "missing")), []);
+      assert.deepStrictEqual(yield* sweep(join(yield* temporaryDirectory, "missing")), []);
     }),
   );
 });

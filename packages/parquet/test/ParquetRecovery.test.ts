@@ -1,12 +1,36 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
-import type { Capture } from "@segmeter/domain";
+import { bookTables, type Capture, type Encoder, sinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
+import { readEntries } from "../src/ParquetLedger.ts";
 import { recover } from "../src/ParquetRecovery.ts";
 import { keepPrevious } from "../src/PreviousRevisions.ts";
-import { after, capture, contents, partition, revision, revisionsTable, steps, version } from "./SinkSetting.ts";
+import {
+  after,
+  capture,
+  captured,
+  contents,
+  january,
+  opened,
+  partition,
+  revision,
+  revisionsTable,
+  steps,
+  version,
+  workspaceId,
+} from "./SinkSetting.ts";
 
 const nothing = { removed: [], rolledBack: [] };
 
@@ -94,6 +118,68 @@ describe("recovering", () => {
       assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), { removed: [left], rolledBack: [] });
       assert.deepStrictEqual(contents(dataDir), complete);
     }),
+  );
+
+  it.effect("tells it still when it was cut off itself before that", () =>
+    Effect.gen(function* () {
+      const { data, dataDir, ledger, sink } = yield* after(2);
+      const behind = readFileSync(ledger);
+      yield* sink.replace(steps[2].captured, steps[2].superseded);
+      const complete = contents(dataDir);
+      writeFileSync(ledger, behind);
+      const leftBy = (path: string) => join(dirname(path), `.data.parquet.${process.pid}.0123456789ab.tmp`);
+      for (const path of [data, ledger]) writeFileSync(leftBy(path), "half");
+      const full: Encoder = {
+        name: "parquetjs",
+        encode: ({ path }) => Effect.fail(sinkError(`write ${path}`, "Full", "No space.")),
+      };
+      assert.strictEqual((yield* Effect.flip(recover(dataDir, full))).reason, "Full");
+      // What takes up space is gone, and what tells of the ledger is not.
+      assert.deepStrictEqual([data, ledger].map(leftBy).map(existsSync), [false, true]);
+      yield* recover(dataDir, parquetJsEncoder);
+      assert.deepStrictEqual(contents(dataDir), complete);
+    }),
+  );
+
+  it.effect(
+    "tells it as well when the ledger could not be put in its place; else the next capture of the month does",
+    () =>
+      Effect.gen(function* () {
+        let isBlocked = false;
+        const aside = (path: string) => `${path}.aside`;
+        const { dataDir, ledger, sink } = yield* opened({
+          name: "parquetjs",
+          encode: (request) =>
+            Effect.tap(parquetJsEncoder.encode(request), () =>
+              Effect.sync(() => {
+                if (!isBlocked || request.table !== bookTables.captures) return;
+                renameSync(ledger, aside(ledger));
+                // Nothing is renamed over a directory.
+                mkdirSync(ledger);
+              }),
+            ),
+        });
+        const datasetsIn = (directory: string) =>
+          Effect.map(
+            readEntries({ path: ledger.replace(dataDir, directory), workspaceId, month: january }),
+            (entries) => entries.map((entry) => entry.partition.dataset),
+          );
+        yield* sink.replace(captured(1));
+        isBlocked = true;
+        assert.strictEqual((yield* Effect.flip(sink.replace(captured(2, 5, "workspace-mtu")))).reason, "Foreign");
+        isBlocked = false;
+        rmdirSync(ledger);
+        renameSync(aside(ledger), ledger);
+        assert.deepStrictEqual(yield* datasetsIn(dataDir), ["source-mtu"]);
+
+        const copy = `${dataDir}-copy`;
+        cpSync(dataDir, copy, { recursive: true });
+        assert.lengthOf((yield* recover(copy, parquetJsEncoder)).removed, 1);
+        assert.deepStrictEqual(yield* datasetsIn(copy), ["source-mtu", "workspace-mtu"]);
+
+        yield* sink.replace(captured(3));
+        assert.deepStrictEqual(yield* datasetsIn(dataDir), ["source-mtu", "workspace-mtu", "source-mtu"]);
+      }),
   );
 
   it.effect("takes pending revisions away, and leaves the others", () =>
