@@ -39,7 +39,6 @@ const faults: ReadonlyArray<Spoiling & { readonly says: RegExp }> = [
   { at: "^sync parquet/source_mtu_daily/.*2024-01-01$", fail: "EIO", says: again, isFirst: true },
   { at: "^rename parquet/workspace_mtu_daily", fail: "EIO", says: again },
   { at: "^rename parquet/captures", ever: true, fail: "EIO", says: again },
-  { at: "^rename parquet/captures", ever: true, fail: "EIO", says: again, isFirst: true },
   { at: "^rename parquet/runs", nth: 2, fail: "EIO", says: again },
   { at: "^sync parquet/runs", ever: true, fail: "EIO", says: again },
   { at: "^open parquet/.*tmp$", nth: 3, ever: true, fail: "EMFILE", says: again },
