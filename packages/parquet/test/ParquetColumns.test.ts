@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
+import type { DataPageHeader, SchemaElement } from "hyparquet";
+import { readDataPage } from "hyparquet/src/datapage.js";
 import { join } from "node:path";
 import { withParquet } from "../src/ParquetColumns.ts";
 import { query, temporaryDirectory } from "./Setting.ts";
@@ -68,4 +70,18 @@ describe("nullable columns of a file by DuckDB", () => {
       }),
     );
   }
+
+  it("may have a page without values, whose levels take no bytes", () => {
+    const element: SchemaElement = { name: "count", type: "INT64", repetition_type: "OPTIONAL" };
+    const schemaPath = [{ name: "root" }, element].map((of) => ({ element: of, children: [], count: 1, path: [] }));
+    const header: DataPageHeader = {
+      num_values: 0,
+      encoding: "PLAIN",
+      definition_level_encoding: "RLE",
+      repetition_level_encoding: "RLE",
+    };
+    const lengthOfLevels = new Uint8Array(4);
+    const page = readDataPage(lengthOfLevels, header, { type: "INT64", element, schemaPath } as never);
+    assert.deepStrictEqual(page, { definitionLevels: [], repetitionLevels: [], dataPage: [] });
+  });
 });
