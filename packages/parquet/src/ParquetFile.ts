@@ -33,9 +33,9 @@ export const stageFile = Effect.fn("ParquetFile.stageFile")(function* (
   const operation = `write ${path}`;
   yield* attempt(operation, () => makeDirectory(directory));
   const temporary = join(directory, temporaryName(basename(path)));
-  let isLeft = false;
+  let isToStay = false;
   const remove = Effect.ignore(attempt(operation, () => rm(temporary, { force: true })));
-  yield* Effect.addFinalizer(() => Effect.suspend(() => (isLeft ? Effect.void : remove)));
+  yield* Effect.addFinalizer(() => Effect.suspend(() => (isToStay ? Effect.void : remove)));
   const rows = yield* attempt(operation, async () => columnsOf(request.table, request.rows));
   const staged = { ...request, rows, path: temporary };
   yield* encoder.encode(staged);
@@ -45,11 +45,12 @@ export const stageFile = Effect.fn("ParquetFile.stageFile")(function* (
     commit: Effect.uninterruptible(
       attempt(operation, async () => {
         await rename(temporary, path);
+        isToStay = true;
         await syncDirectory(directory);
       }),
     ),
     leave: Effect.sync(() => {
-      isLeft = true;
+      isToStay = true;
     }),
   };
 });

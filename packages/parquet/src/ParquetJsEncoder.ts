@@ -1,5 +1,6 @@
 /**
- * The encoder over parquetjs-lite: pure JavaScript, no native part. GZIP, one page per column chunk, exact 64-bit counts.
+ * The encoder over parquetjs-lite: pure JavaScript, no native part. GZIP but for a few rows, one page per column chunk, exact
+ * 64-bit counts.
  *
  * parquetjs-lite loses precision, and most of its time, where it takes rows apart; here its row buffer is filled by column
  * with checked values, and only its page, chunk and footer writing is used. Its own statistics compare text by UTF-16 and would
@@ -23,6 +24,8 @@ import { type ColumnValues, columnValues, type Defined } from "./ColumnValues.ts
 
 /** Large enough to compress and scan well, small enough that a group's columns stay near 5 MB. */
 const rowsPerGroup = 50_000;
+/** Files of fewer have a few blocks of the disk, and compressing them is a third of what writing them costs. */
+const fewRows = 128;
 
 // Version 1 pages are what every reader takes.
 const options = { pageIndex: false, useDataPageV2: false } as const;
@@ -50,7 +53,11 @@ const writeFile = Effect.fnUntraced(function* (operation: string, file: FileHand
   const pieces: Array<Buffer> = [];
   // writeFile on a handle goes on where the last one ended, and retries short writes.
   const flush = (): Promise<void> => file.writeFile(Buffer.concat(pieces.splice(0)));
-  const schema = new parquetjs.ParquetSchema(Object.fromEntries(table.columns.map((column) => field(column))));
+  const schema = new parquetjs.ParquetSchema(
+    Object.fromEntries(
+      table.columns.map((column) => field(column, columns.length < fewRows ? "UNCOMPRESSED" : "GZIP")),
+    ),
+  );
   const envelope = new parquetjs.ParquetEnvelopeWriter(
     schema,
     (piece) => void pieces.push(piece),
@@ -80,9 +87,9 @@ const fieldTypes: Record<ColumnType, Field["type"]> = {
   BOOLEAN: "BOOLEAN",
 };
 
-const field = ({ name, nullable, type }: Column): [string, Field] => [
+const field = ({ name, nullable, type }: Column, compression: Field["compression"]): [string, Field] => [
   name,
-  { type: fieldTypes[type], optional: nullable === true, compression: "GZIP", statistics: false },
+  { type: fieldTypes[type], optional: nullable === true, compression, statistics: false },
 ];
 
 const writeRowGroup = async (

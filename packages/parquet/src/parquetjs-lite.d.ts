@@ -5,7 +5,7 @@ declare module "parquetjs-lite" {
   interface Field {
     readonly type: "UTF8" | "DATE" | "TIMESTAMP_MICROS" | "INT64" | "BOOLEAN";
     readonly optional: boolean;
-    readonly compression: "GZIP";
+    readonly compression: "GZIP" | "UNCOMPRESSED";
     readonly statistics: false;
   }
 

@@ -61,6 +61,9 @@ describe("what others read", () => {
     ["every third null", 100, (row) => row % 3 === 0],
     ["long and short runs of nulls", 1_000, (row) => (row * row) % 37 < 12 || (row > 200 && row < 500)],
     ["nulls at both ends", 65, (row) => row < 9 || row > 50],
+    ["the most that is not compressed", 127, (row) => row % 3 === 0],
+    ["the least that is compressed, no nulls", 128, () => false],
+    ["the least that is compressed, only nulls", 128, () => true],
   ];
   for (const [name, count, isNull] of patterns) {
     it.effect(`is what was written: ${name}`, () =>
@@ -69,6 +72,21 @@ describe("what others read", () => {
         const path = yield* encoded(everyType, rows);
         assert.deepStrictEqual(yield* Effect.promise(() => readByDuckDB(path)), rows);
         assert.deepStrictEqual(yield* Effect.promise(() => readByHyparquet(path)), rows);
+      }),
+    );
+  }
+
+  for (const [count, codec] of [
+    [127, "UNCOMPRESSED"],
+    [128, "GZIP"],
+  ] as const) {
+    it.effect(`of ${count} rows is ${codec} in every column`, () =>
+      Effect.gen(function* () {
+        const path = yield* encoded(everyType, everyTypeRows(count));
+        const found = yield* Effect.promise(() =>
+          query(`SELECT DISTINCT compression FROM parquet_metadata('${path}')`),
+        );
+        assert.deepStrictEqual(found, [{ compression: codec }]);
       }),
     );
   }
