@@ -13,7 +13,8 @@ import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { datasetNames, datasets } from "@segmeter/simulator";
+import { isDeepStrictEqual } from "node:util";
+import { type Dataset, datasetNames, datasets } from "@segmeter/simulator";
 import { type Ended, type Environment, start, temporaryDirectory, usageCalls } from "../../pipelines/test/Command.ts";
 import { type Contents, contentsOf, filesBelow, tableOf } from "../../pipelines/test/Held.ts";
 import type { Prepared, Scenario } from "./Scenario.ts";
@@ -179,11 +180,9 @@ const endure = Effect.fnUntraced(function* (
     else if (ended.code === 0) unreached.push(target);
     else violations.push(`${nameOf(target)}: ended with ${ended.code} instead: ${ended.stderr}`);
   }
-  if (isReadable(args, dataDir)) {
-    const found = yield* promise(() => contentsOf(dataDir));
-    violations.push(...tornPartitions(found, reference));
-  }
-  const settled = yield* promise(() => settledCalls(dataDir));
+  const found = isReadable(args, dataDir) ? yield* promise(() => contentsOf(dataDir)) : undefined;
+  if (found !== undefined) violations.push(...tornPartitions(found, reference));
+  const settled = yield* promise(() => settledCalls(dataDir, found));
   const since = prepared.simulator.requests.length;
   const last = yield* Effect.scoped(Effect.flatMap(begin(run, {}), ({ ended }) => ended));
   if (last.code !== 0) violations.push(`the next run ended with ${last.code}: ${last.stderr}`);
@@ -208,12 +207,21 @@ const kill = Effect.fnUntraced(function* (run: Run, target: Target) {
 /** By table, sink and partition: neither as it was before the command, in either sink, nor as it is after it. */
 const tornPartitions = (found: Held, { after, before }: Reference): ReadonlyArray<string> =>
   (["parquet", "duckdb"] as const).flatMap((sink) =>
-    Object.values(tableOf).flatMap((table) => {
-      const whole = [before?.parquet, before?.duckdb, after[sink]].map((held) => byMonth(held, table));
-      return [...byMonth(found[sink], table)].flatMap(([month, rows]) =>
-        whole.some((one) => one.get(month) === rows) ? [] : [`after the kill ${sink} ${table} ${month} was torn`],
-      );
-    }),
+    Object.values(tableOf)
+      .flatMap((table) => [table, `${table}_revisions`])
+      .flatMap((table) => {
+        const whole = [before?.[sink], before?.parquet, before?.duckdb, after[sink]].map((held) =>
+          byMonth(held, table),
+        );
+        const is = byMonth(found[sink], table);
+        // What the sink had may not be missing; what the other one had may.
+        const months = new Set([...is.keys(), ...whole[0]!.keys()]);
+        return [...months].flatMap((month) => {
+          const rows = is.get(month);
+          const isWhole = (rows === undefined ? [whole[0]!, whole[3]!] : whole).some((one) => one.get(month) === rows);
+          return isWhole ? [] : [`after the kill ${sink} ${table} ${month} was torn: ${rows ?? "missing"}`];
+        });
+      }),
   );
 
 /** The rows of each usage month as one text. */
@@ -226,9 +234,13 @@ const byMonth = (contents: Contents | undefined, table: string): ReadonlyMap<str
   return months;
 };
 
-/** The calls for what is held and settled already, by the footers of its files. */
-const settledCalls = async (dataDir: string): Promise<ReadonlySet<string>> => {
+/** The calls for what is held and settled already, by the footers of its files and the ledger of the database. */
+const settledCalls = async (dataDir: string, found: Held | undefined): Promise<ReadonlySet<string>> => {
   const calls = new Set<string>();
+  for (const row of found?.duckdb["captures"] ?? []) {
+    const { dataset, state, usage_month: month } = valuesOf(row);
+    if (state === "settled") calls.add(`${datasets[dataset as Dataset].path} ${month}`);
+  }
   for (const dataset of datasetNames) {
     const [{ path }, table] = [datasets[dataset], tableOf[dataset]];
     for (const name of await filesBelow(join(dataDir, "parquet", table))) {
@@ -242,7 +254,19 @@ const settledCalls = async (dataDir: string): Promise<ReadonlySet<string>> => {
   return calls;
 };
 
-const bookkeeping: ReadonlySet<string> = new Set(["captures", "runs"]);
+/** The columns of a row as `contentsOf` tells them. */
+const valuesOf = (row: string): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(JSON.parse(row) as ReadonlyArray<readonly [string, unknown]>);
+
+/** Of the books: the id that no two rows share, and what a run after a kill has in common with one that was not killed. */
+const books: Readonly<Record<string, { readonly id: string; readonly essence: ReadonlyArray<string> }>> = {
+  captures: {
+    id: "capture_id",
+    // Not when: a month that is captured again in the same instant of the clock is dated a microsecond later.
+    essence: ["workspace_id", "usage_month", "dataset", "outcome", "state", "rows", "pages", "requests", "retries"],
+  },
+  runs: { id: "run_id", essence: ["workspace_id", "command"] },
+};
 
 /** What differs from what a run leaves that nobody killed. */
 const differences = async (dataDir: string, { after, files }: Reference): Promise<ReadonlyArray<string>> => {
@@ -250,10 +274,9 @@ const differences = async (dataDir: string, { after, files }: Reference): Promis
   const names = there.map(plainName);
   const differ = (["parquet", "duckdb"] as const).flatMap((sink) =>
     Object.keys(after[sink]).flatMap((table) => {
-      const [is, was] = [found, after].map((held) =>
-        (held[sink][table] ?? []).map(bookkeeping.has(table) ? essence(table) : (row) => row),
-      );
-      return sameSet(is!, was!, bookkeeping.has(table)) ? [] : [`${sink} ${table} differs${firstOf(is!, was!)}`];
+      const [is, was] = [found, after].map((held) => essenceOf(table, held[sink][table] ?? []));
+      const twice = repeated(table, found[sink][table] ?? []).map((id) => `${sink} ${table} has ${id} twice`);
+      return isDeepStrictEqual(is, was) ? twice : [...twice, `${sink} ${table} differs${firstOf(is!, was!)}`];
     }),
   );
   return [
@@ -263,20 +286,18 @@ const differences = async (dataDir: string, { after, files }: Reference): Promis
   ];
 };
 
-/** Of the ledger, what a run after a kill has in common with one that was not killed. */
-const essence =
-  (table: string) =>
-  (row: string): string => {
-    const columns =
-      table === "captures"
-        ? ["dataset", "outcome", "rows", "state", "usage_month", "workspace_id"]
-        : ["command", "workspace_id"];
-    return columns.map((column) => new RegExp(`\\["${column}",("[^"]*"|[^\\]]*)\\]`).exec(row)?.[1]).join(" ");
-  };
+/** A run that was killed, and a month that it captured and that is open still, are in the books once more. */
+const essenceOf = (table: string, rows: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const book = books[table];
+  if (book === undefined) return rows;
+  return [
+    ...new Set(rows.map(valuesOf).map((row) => JSON.stringify(book.essence.map((name) => row[name])))),
+  ].toSorted();
+};
 
-const sameSet = (is: ReadonlyArray<string>, was: ReadonlyArray<string>, once: boolean): boolean => {
-  const [a, b] = once ? [[...new Set(is)].toSorted(), [...new Set(was)].toSorted()] : [is, was];
-  return a.length === b.length && a.every((row, index) => row === b[index]);
+const repeated = (table: string, rows: ReadonlyArray<string>): ReadonlyArray<unknown> => {
+  const ids = rows.map((row) => valuesOf(row)[books[table]?.id ?? ""]).filter((id) => id !== undefined);
+  return ids.filter((id, index) => ids.indexOf(id) !== index);
 };
 
 const firstOf = (is: ReadonlyArray<string>, was: ReadonlyArray<string>): string => {

@@ -44,7 +44,7 @@ const kindOf = (path) => {
     .map((part) =>
       part
         .replace(/^(?:tmp_)?\.?(.*?)(?:\.\d+)?\.[0-9a-f]{12}\.tmp/, "$1.tmp")
-        .replaceAll(/[0-9a-f-]{36}|\d{8,}/g, "ID"),
+        .replaceAll(/[0-9a-f-]{36}|[0-9a-f]{32}|\d{8,}/g, "ID"),
     )
     .join("/");
 };

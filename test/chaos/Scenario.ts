@@ -69,6 +69,22 @@ const recounted = (...sinks: ReadonlyArray<string>) =>
 /** A history in both sinks, with revisions; nothing is left to do but what a test does to it. */
 export const kept = Effect.tap(recounted(), ({ dataDir, env }) => run(dataDir, ["nightly"], env));
 
+const settledMonths = ["backfill", "--from", "2023-12", "--to", "2024-01"];
+
+/** Two months, captured for each sink at a time of its own, with a correction between: each has seen what the other has not. */
+const apart = Effect.gen(function* () {
+  const simulator = yield* service();
+  const { id: workspaceId } = simulator.workspaces[0]!;
+  const dataDir = join(yield* temporaryDirectory, "data");
+  simulator.restate({ workspaceId, month: "2024-01", lastDay: 28 });
+  yield* run(dataDir, [...settledMonths, "--sink", "duckdb"], pointedAt(simulator, firstNight));
+  simulator.setNow(secondNight);
+  simulator.restate({ workspaceId, month: "2024-01", lastDay: 31 });
+  simulator.restate({ workspaceId, month: "2024-01", delta: 100, fromDay: 12 });
+  yield* run(dataDir, [...settledMonths, "--sink", "parquet"], pointedAt(simulator, secondNight));
+  return { dataDir, env: pointedAt(simulator, secondNight), simulator };
+});
+
 const damaged = Effect.tap(kept, ({ dataDir, simulator }) =>
   promise(async () => {
     const fileOf = (table: string, month: string) =>
@@ -119,6 +135,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   { name: "nightly, restated", args: ["nightly", "--concurrency", "3"], prepare: recounted() },
   { name: "nightly, DuckDB lags", args: ["nightly"], prepare: recounted("--sink", "parquet") },
   { name: "nightly, Parquet lags", args: ["nightly"], prepare: recounted("--sink", "duckdb") },
+  { name: "backfill, each sink lags", args: settledMonths, prepare: apart },
   { name: "nightly, version 1", args: ["nightly"], prepare: ofVersion1 },
   { name: "rebuild", args: ["rebuild"], prepare: kept },
   { name: "verify --repair", args: ["verify", "--repair"], prepare: damaged },

@@ -16,11 +16,14 @@ export interface Inspector {
   rows: number;
 }
 
-/** One file by itself; what is wrong with it is a fault, which moves the file away when it is cleared. Memory: its rows. */
+/**
+ * One file by itself; what is wrong with it is a fault, which moves the file away when it is cleared, or does what is given
+ * instead. Memory: its rows.
+ */
 export const inspectPlaced = Effect.fnUntraced(function* (
   inspector: Inspector,
   placed: PlacedFile,
-  of: Pick<Fault, "partition"> = {},
+  { clear = setAside(inspector.dataDir, placed.file.path), ...of }: Pick<Fault, "partition" | "clear"> = {},
 ) {
   const { path } = placed.file;
   const found = yield* inspectFile(placed);
@@ -28,8 +31,7 @@ export const inspectPlaced = Effect.fnUntraced(function* (
   inspector.rows += found.rows?.length ?? 0;
   if (found.fault !== undefined) {
     const { detail, isMovable, kind } = found.fault;
-    const clear = isMovable ? { clear: setAside(inspector.dataDir, path) } : {};
-    inspector.faults.push({ sink: "parquet", kind, where: path, detail, ...of, ...clear });
+    inspector.faults.push({ sink: "parquet", kind, where: path, detail, ...of, ...(isMovable ? { clear } : {}) });
   }
   return found;
 });

@@ -11,8 +11,7 @@ import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { OneAtATime } from "./Locks.ts";
-import type { StagedFile } from "./ParquetFile.ts";
-import { type KnownLedgers, ledgerFile, type MonthOfLedger, stageLedger } from "./ParquetLedger.ts";
+import { type KnownLedgers, ledgerFile, type MonthOfLedger, type StagedLedger, stageLedger } from "./ParquetLedger.ts";
 
 /** A partition that is ready to be put in its place. */
 export interface Ready {
@@ -21,7 +20,7 @@ export interface Ready {
   readonly entries: ReadonlyArray<Capture.Capture>;
   readonly place: Effect.Effect<void, SinkError>;
   /** Whether it is in its place although `place` failed, as on a disk that fails between a rename and making it last. */
-  readonly isThere: Effect.Effect<boolean>;
+  readonly isThere: Effect.Effect<boolean, SinkError>;
 }
 
 /**
@@ -35,7 +34,7 @@ interface Waiting extends Ready {
 }
 
 /** Nothing where the ledger says all that already. */
-const commitOf = (ledger: StagedFile | undefined): Effect.Effect<void, SinkError> => ledger?.commit ?? Effect.void;
+const commitOf = (ledger: StagedLedger | undefined): Effect.Effect<void, SinkError> => ledger?.commit ?? Effect.void;
 
 export const makeLedgerQueue = (
   dataDir: string,
@@ -45,10 +44,10 @@ export const makeLedgerQueue = (
 ): Commit => {
   const queues = new Map<string, Array<Waiting>>();
 
-  const stage = (batch: ReadonlyArray<Ready>) => {
+  const stage = (batch: ReadonlyArray<Ready>, before: ReadonlyArray<Capture.Capture> = []) => {
     const { month, workspaceId } = batch[0]!.of;
     const strictly = new Set<Table>(batch.flatMap(({ of }) => [...(of.strictly ?? [])]));
-    const entries = batch.flatMap((ready) => ready.entries);
+    const entries = [...before, ...batch.flatMap((ready) => ready.entries)];
     return stageLedger(dataDir, encoder, { workspaceId, month, strictly }, entries, known);
   };
 
@@ -61,23 +60,27 @@ export const makeLedgerQueue = (
       }),
     );
 
-  const place = Effect.fnUntraced(function* (batch: ReadonlyArray<Waiting>, ledger: StagedFile | undefined) {
+  const place = Effect.fnUntraced(function* (batch: ReadonlyArray<Waiting>, ledger: StagedLedger | undefined) {
     const exits = yield* Effect.forEach(batch, (one) => Effect.exit(one.place), { concurrency: "unbounded" });
     const stands = yield* Effect.forEach(batch, ({ isThere }, index) =>
-      Exit.isSuccess(exits[index]!) ? Effect.succeed(true) : isThere,
+      Exit.isSuccess(exits[index]!) ? Effect.succeed(Exit.succeed(true)) : Effect.exit(isThere),
     );
-    const inPlace = batch.filter((_, index) => stands[index]);
+    const inPlace = batch.filter((_, index) => Exit.isSuccess(stands[index]!) && stands[index].value);
     const isWhole = inPlace.length === batch.length;
-    const entered = yield* Effect.exit(isWhole ? commitOf(ledger) : enter(inPlace));
-    if (Exit.isFailure(entered)) yield* ledger?.leave ?? Effect.void;
+    const leave = ledger?.leave ?? Effect.void;
+    // Where nobody can tell now, the next run can.
+    if (stands.some(Exit.isFailure)) yield* leave;
+    const entered = yield* Effect.exit(isWhole ? commitOf(ledger) : enter(inPlace, ledger));
+    if (Exit.isFailure(entered)) yield* leave;
     batch.forEach(({ done }, index) => {
       const placed = exits[index]!;
       Deferred.doneUnsafe(done, Exit.isSuccess(placed) ? entered : placed);
     });
   });
 
-  const enter = (batch: ReadonlyArray<Ready>) =>
-    batch.length === 0 ? Effect.void : Effect.scoped(Effect.flatMap(stage(batch), commitOf));
+  /** Of those only; `ledger`: what was written for all of them. */
+  const enter = (batch: ReadonlyArray<Ready>, ledger: StagedLedger | undefined) =>
+    batch.length === 0 ? Effect.void : Effect.scoped(Effect.flatMap(stage(batch, ledger?.before), commitOf));
 
   /** What cannot be committed together may be one's fault: then each goes by itself. */
   const commitAll = (batch: ReadonlyArray<Waiting>): Effect.Effect<void> =>

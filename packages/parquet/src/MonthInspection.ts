@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { bookTables, type Capture, datasets, type UsageMonth } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { type Inspector, inspectPlaced } from "./Inspector.ts";
-import { ledgerFile, parseEntries, stageLedger } from "./ParquetLedger.ts";
+import { ledgerFile, parseEntries, remakeLedger, stageLedger } from "./ParquetLedger.ts";
 import type { PlacedFile } from "./ParquetRevisions.ts";
 import type { ParquetTree } from "./ParquetTree.ts";
 import { inspectPartition } from "./PartitionInspection.ts";
@@ -50,7 +50,10 @@ export const inspectMonth = Effect.fnUntraced(function* (inspector: Inspector, o
 const inspectLedger = Effect.fnUntraced(function* (inspector: Inspector, { files }: MonthFiles) {
   const ledger = files.find(({ table }) => table === bookTables.captures);
   if (ledger === undefined) return [];
-  const { fault, rows } = yield* inspectPlaced(inspector, ledger);
+  const { dataDir, encoder } = inspector;
+  const { fault, rows } = yield* inspectPlaced(inspector, ledger, {
+    clear: remakeLedger(dataDir, encoder, ledger.file),
+  });
   const entries = fault !== undefined || rows === undefined ? "is at fault" : parseEntries(ledger.file, rows);
   return typeof entries === "string" ? undefined : entries;
 });

@@ -82,18 +82,18 @@ export const temporaryName = (name: string): string => `.${name}.${process.pid}.
 const temporaryPattern = new RegExp(String.raw`^(?:tmp_)?\.${fileName.replace(".", "\\.")}\.(\d+)\.[0-9a-f]{12}\.tmp$`);
 
 /**
- * Paths of the temporary files of processes that are gone, and of those with this process's own id, which an earlier one had: so
- * it is to be called before anything is written, by the one run that holds the data directory.
+ * Paths of the temporary files. To be called before anything is written, by the one run that holds the data directory: then they
+ * are left behind, whatever process may have by now the id that is in their names.
  */
 export const leftoversIn = Effect.fn("ParquetFile.leftoversIn")(function* (dataDir: string) {
   const root = parquetDirectory(dataDir);
-  return (yield* listBelow(root)).filter((name) => isLeftover(basename(name))).map((name) => join(root, name));
+  return (yield* listBelow(root)).filter((name) => isTemporary(basename(name))).map((name) => join(root, name));
 });
 
 export const removeLeftover = (path: string): Effect.Effect<void, SinkError> =>
   attempt(`remove ${path}`, () => rm(path, { force: true }));
 
-/** Whether a file of this name is a temporary one that nobody writes any more; with this process's id: an earlier one's. */
+/** Whether a file of this name is, to one who holds no lock, a temporary one that nobody writes any more. */
 export const isLeftover = (name: string): boolean => {
   const owner = temporaryPattern.exec(name)?.[1];
   return owner !== undefined && (Number(owner) === process.pid || !isRunning(Number(owner)));

@@ -18,6 +18,7 @@ import {
   usageTableOf,
 } from "@segmeter/domain";
 import * as Option from "effect/Option";
+import { createHash } from "node:crypto";
 import { checksumOf } from "./Checksum.ts";
 import type { TableFile } from "./ParquetLayout.ts";
 
@@ -120,6 +121,17 @@ export const markMetadata = ({ checksum, count }: RevisionsMark): Metadata => ({
   "segmeter.revisions": count,
   "segmeter.revisions_checksum": checksum,
 });
+
+/**
+ * What tells one content of a partition from any other, by its usage file's footer. The capture's id alone does not: levelled
+ * with another sink, a partition has the same capture with more of a history.
+ */
+export const fingerprintOf = (metadata: Metadata): string =>
+  createHash("sha256")
+    .update(JSON.stringify(fingerprinted.map((name) => metadata[`segmeter.${name}`] ?? null)))
+    .digest("hex");
+
+const fingerprinted = ["capture_id", "captured_at", "checksum", "revisions_checksum"];
 
 /** What is wrong with revisions that stand, going by the mark; undefined when nothing is. */
 export const deviation = (

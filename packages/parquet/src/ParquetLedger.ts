@@ -30,6 +30,7 @@ import { type StagedFile, stageFile } from "./ParquetFile.ts";
 import { fileMetadata } from "./ParquetFooter.ts";
 import { fileOf, filesOf, type TableFile } from "./ParquetLayout.ts";
 import { readCapture, readRows } from "./ParquetReader.ts";
+import { setAside } from "./SetAside.ts";
 
 /** Footers read side by side; each holds a file open. */
 const concurrency = 16;
@@ -51,7 +52,10 @@ export const heldCaptures = Effect.fn("ParquetLedger.heldCaptures")(function* (d
  * The same of one month, found without listing a directory. A file that cannot be read is passed over, unless it is the one that
  * `strictly` names: what is wrong with one dataset must not keep the others from being captured.
  */
-const heldOfMonth = Effect.fnUntraced(function* (dataDir: string, { month, strictly, workspaceId }: MonthOfLedger) {
+export const heldOfMonth = Effect.fnUntraced(function* (
+  dataDir: string,
+  { month, strictly, workspaceId }: MonthOfLedger,
+) {
   const footers = yield* Effect.forEach(tables, (usage) =>
     Effect.flatMap(fileOf(dataDir, usage, workspaceId, month), (path) => {
       const footer = orMissing(readCapture(usage, { path, workspaceId, month }), undefined);
@@ -91,9 +95,14 @@ const stampOf = (path: string): Effect.Effect<string | undefined, SinkError> =>
     undefined,
   );
 
+export interface StagedLedger extends StagedFile {
+  /** What the file said until now, and what the usage files held: the captures of before. */
+  readonly before: ReadonlyArray<Capture.Capture>;
+}
+
 /**
  * Writes the ledger file of a month anew, with the captures, and stages it. Call it one at a time for each file.
- * Undefined: the file says all that already.
+ * Undefined: the file says all that already, or there is nothing to say.
  */
 export const stageLedger = Effect.fn("ParquetLedger.stageLedger")(function* (
   dataDir: string,
@@ -101,26 +110,48 @@ export const stageLedger = Effect.fn("ParquetLedger.stageLedger")(function* (
   of: MonthOfLedger,
   captures: ReadonlyArray<Capture.Capture>,
   known: KnownLedgers = new Map(),
-): Effect.fn.Return<StagedFile | undefined, SinkError, Scope.Scope> {
+): Effect.fn.Return<StagedLedger | undefined, SinkError, Scope.Scope> {
   const file = yield* ledgerFile(dataDir, of);
   const { path } = file;
   const last = known.get(path);
   const isKnown = last !== undefined && last.stamp === (yield* stampOf(path));
-  const entries = isKnown ? last.entries : yield* orMissing(readEntries(file), undefined);
-  const held = isKnown ? [] : yield* heldOfMonth(dataDir, of);
+  const entries = isKnown ? last.entries : yield* orMissing(readEntries(file), []);
+  const before = [...entries, ...(isKnown ? [] : yield* heldOfMonth(dataDir, of))];
   // Of two entries with one id the later stands: they are equal unless the capture was made again.
-  const merged = Books.mergeCaptures([...(entries ?? []), ...held], captures);
+  const merged = Books.mergeCaptures(before, captures);
   const rows = merged.map(Capture.toRow);
-  if (entries !== undefined && sameRows(table, entries.map(Capture.toRow), rows)) return undefined;
+  if (sameRows(table, entries.map(Capture.toRow), rows)) return undefined;
   const staged = yield* stageFile(encoder, { table, rows, metadata: fileMetadata(table, file, rows), path });
+  // Where it does not come into its place, the footers say more than what is known.
+  const forget = Effect.sync(() => void known.delete(path));
   const commit = Effect.gen(function* () {
-    // Where it fails the footers say more than what is known.
-    known.delete(path);
+    yield* forget;
     yield* staged.commit;
     const stamp = yield* stampOf(path);
     if (stamp !== undefined) known.set(path, { stamp, entries: merged });
   });
-  return { ...staged, commit: Effect.uninterruptible(commit) };
+  return { before, commit: Effect.uninterruptible(commit), leave: Effect.andThen(forget, staged.leave) };
+});
+
+/**
+ * Moves the ledger file of a month away, and puts one in its place that says what the usage files hold. Says where to in a
+ * sentence. What is written for it lies beside its place before there is none, and stays there if the other does not come to be.
+ */
+export const remakeLedger = Effect.fn("ParquetLedger.remakeLedger")(function* (
+  dataDir: string,
+  encoder: Encoder,
+  file: TableFile,
+) {
+  const { month, path, workspaceId } = file;
+  const rows = (yield* heldOfMonth(dataDir, { workspaceId, month: month! })).map(Capture.toRow);
+  const remade = Effect.gen(function* () {
+    const staged = yield* stageFile(encoder, { table, rows, metadata: fileMetadata(table, file, rows), path });
+    yield* staged.leave;
+    const said = yield* setAside(dataDir, path);
+    yield* staged.commit;
+    return said;
+  });
+  return yield* rows.length === 0 ? setAside(dataDir, path) : Effect.scoped(remade);
 });
 
 /** What a capture of a partition has to be able to read before its ledger is written. */

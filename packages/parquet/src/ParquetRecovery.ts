@@ -23,7 +23,7 @@ import { orMissing, orUnreadable } from "./Attempt.ts";
 import { leftoversIn, publishFile, removeLeftover } from "./ParquetFile.ts";
 import { parseSupersededUntil, revisionsMetadata } from "./ParquetFooter.ts";
 import { fileName, filesOf, listBelow, parseFile, tableDirectory, type TableFile } from "./ParquetLayout.ts";
-import { ledgerFile, type MonthOfLedger, readEntries, stageLedger } from "./ParquetLedger.ts";
+import { heldOfMonth, ledgerFile, type MonthOfLedger, readEntries, stageLedger } from "./ParquetLedger.ts";
 import { readMetadata } from "./ParquetReader.ts";
 import {
   heldCapture,
@@ -37,7 +37,7 @@ import { isPrevious } from "./PreviousRevisions.ts";
 import { setAside } from "./SetAside.ts";
 
 export interface Recovery {
-  /** Paths of the temporary files that were removed. */
+  /** Paths of the temporary files that were removed: all but those of a ledger that cannot be read. */
   readonly removed: ReadonlyArray<string>;
   /** Paths of the revisions files that are again what they were before a capture that was cut off. */
   readonly rolledBack: ReadonlyArray<string>;
@@ -45,11 +45,10 @@ export interface Recovery {
 
 /** To be called before anything is written, by the one run that holds the data directory. */
 export const recover = Effect.fn("ParquetRecovery.recover")(function* (dataDir: string, encoder: Encoder) {
-  const removed = yield* leftoversIn(dataDir);
-  const { ledgers = [], others = [] } = Object.groupBy(removed, (path) =>
-    ledgerBeside(dataDir, path) === undefined ? "others" : "ledgers",
-  );
-  yield* Effect.forEach(others, removeLeftover, { discard: true });
+  const leftovers = yield* leftoversIn(dataDir);
+  const marks = leftovers.filter((path) => ledgerBeside(dataDir, path) !== undefined);
+  const removed = leftovers.filter((path) => !marks.includes(path));
+  yield* Effect.forEach(removed, (path) => sweepLeftover(dataDir, encoder, path), { discard: true });
   const rolledBack: Array<string> = [];
   for (const dataset of datasets) {
     const table = revisionTables[dataset.table];
@@ -64,11 +63,24 @@ export const recover = Effect.fn("ParquetRecovery.recover")(function* (dataDir: 
     }
   }
   // A mark goes last, once there is nothing more to be told of: this may be cut off, too.
-  for (const path of ledgers) {
-    yield* completeLedger(dataDir, encoder, ledgerBeside(dataDir, path)!);
-    yield* removeLeftover(path);
-  }
+  for (const path of marks) if (yield* sweepLeftover(dataDir, encoder, path)) removed.push(path);
   return { removed, rolledBack: [...new Set(rolledBack)] } satisfies Recovery;
+});
+
+/**
+ * Removes a temporary file; one of a ledger once the ledger is complete. Returns whether it went: beside a ledger that cannot be
+ * read it stays, and tells whoever mends that.
+ */
+export const sweepLeftover = Effect.fn("ParquetRecovery.sweepLeftover")(function* (
+  dataDir: string,
+  encoder: Encoder,
+  path: string,
+) {
+  const of = ledgerBeside(dataDir, path);
+  const completed = of === undefined ? Effect.void : completeLedger(dataDir, encoder, of, path);
+  const isDone = yield* orUnreadable(Effect.as(completed, true), false);
+  if (isDone) yield* removeLeftover(path);
+  return isDone;
 });
 
 /** The ledger file that a temporary file was to take the place of; undefined when it was another file's. */
@@ -81,11 +93,28 @@ const ledgerBeside = (dataDir: string, path: string): MonthOfLedger | undefined 
 
 /**
  * A ledger file that was about to be put in place may have been that of a capture which is committed: the usage file comes first.
+ * Of a capture that only the usage file knows, it has those as well that led to it.
  */
-const completeLedger = (dataDir: string, encoder: Encoder, of: MonthOfLedger) =>
-  Effect.scoped(Effect.flatMap(stageLedger(dataDir, encoder, of, []), (ledger) => ledger?.commit ?? Effect.void)).pipe(
-    (completed) => orUnreadable(completed, undefined),
+const completeLedger = Effect.fnUntraced(function* (
+  dataDir: string,
+  encoder: Encoder,
+  of: MonthOfLedger,
+  mark: string,
+) {
+  const file = yield* ledgerFile(dataDir, of);
+  const entries = yield* orMissing(readEntries(file), []);
+  const marked = yield* orUnreadable(readEntries({ ...file, path: mark }), []);
+  const committed = (yield* heldOfMonth(dataDir, of)).filter((held) => has(marked, held) && !has(entries, held));
+  const led = marked.filter((one) =>
+    committed.some((held) => Partition.equals(one.partition, held.partition) && Capture.byTime(one, held) < 0),
   );
+  yield* Effect.scoped(
+    Effect.flatMap(stageLedger(dataDir, encoder, of, led), (ledger) => ledger?.commit ?? Effect.void),
+  );
+});
+
+const has = (captures: ReadonlyArray<Capture.Capture>, { captureId }: Capture.Capture): boolean =>
+  captures.some((one) => one.captureId === captureId);
 
 /** The partition whose rows, or revisions, a file of the dataset's tables holds. */
 const partitionOf = ({ name }: Dataset, { month, workspaceId }: TableFile): Partition.Partition => ({

@@ -27,7 +27,9 @@ import { sameRows } from "./Checksum.ts";
 import { stageFile, syncDirectory } from "./ParquetFile.ts";
 import {
   deviation,
+  fingerprintOf,
   markIn,
+  markMetadata,
   markOf,
   type Metadata,
   parseCapture,
@@ -38,7 +40,7 @@ import {
 } from "./ParquetFooter.ts";
 import { fileOf, type TableFile } from "./ParquetLayout.ts";
 import { readCapture, readMetadata, readRows } from "./ParquetReader.ts";
-import { keepPrevious, settlePrevious } from "./PreviousRevisions.ts";
+import { keepPrevious, previousOf, settlePrevious } from "./PreviousRevisions.ts";
 
 /** A file with the table that it is of. */
 export interface PlacedFile {
@@ -68,6 +70,15 @@ export const heldCapture = Effect.fn("ParquetRevisions.heldCapture")(function* (
 ) {
   const { file, table } = yield* usageFile(dataDir, partition);
   return (yield* orMissing(readCapture(table, file), undefined))?.capture;
+});
+
+/** The fingerprint of the usage file that is there; undefined when there is none. */
+export const heldFingerprint = Effect.fn("ParquetRevisions.heldFingerprint")(function* (
+  dataDir: string,
+  partition: Partition.Partition,
+) {
+  const { file, table } = yield* usageFile(dataDir, partition);
+  return yield* orMissing(Effect.map(readMetadata(table, file), fingerprintOf), undefined);
 });
 
 /** All that the file holds, in the order of `byVersion`, pending ones included. Undefined: there is no file. */
@@ -108,26 +119,34 @@ const wasSupersededBy = (metadata: Metadata | undefined, instant: Instant.EpochM
   metadata === undefined || (parseSupersededUntil(metadata) ?? Number.POSITIVE_INFINITY) <= instant;
 
 export interface StagedRevisions {
-  /** For the footer of the usage file that they are committed with. */
-  readonly mark: RevisionsMark;
+  /** The footer of the usage file that they are committed with. */
+  readonly footer: Metadata;
   /** Puts the revisions in place, once with the usage file's commit, and takes that back when the other fails. */
   readonly commitWith: (usage: Effect.Effect<void, SinkError>) => Effect.Effect<void, SinkError>;
 }
 
 /**
  * Writes the revisions as they will be, beside their place. Without any change to them nothing is written; when the capture
- * superseded nothing, two footers are all that is read. Call it one at a time for each partition.
+ * superseded nothing, two footers are all that is read. Call it one at a time for each partition. `capture`: the usage file's
+ * footer but for what it says of the revisions.
  * Errors: `Damaged` when those that are to stay are not those that the held capture was committed with; nothing is written then.
  */
 export const stageRevisions = Effect.fn("ParquetRevisions.stageRevisions")(function* (
   dataDir: string,
   encoder: Encoder,
-  { captureId, partition }: Capture.Capture,
+  partition: Partition.Partition,
+  capture: Metadata,
   { revisions, since }: Capture.Superseded,
 ): Effect.fn.Return<StagedRevisions, SinkError, Scope.Scope> {
   const { file, table } = yield* revisionsFile(dataDir, partition);
+  // Of an earlier capture in this run that failed, on a disk that did not let it be settled.
+  yield* Effect.forEach(yield* previousOf(file.path), (copy) => settleRevisions(dataDir, partition, copy));
   const committed = yield* committedMark(dataDir, partition, since);
-  const unchanged = (mark: RevisionsMark): StagedRevisions => ({ mark, commitWith: (usage) => usage });
+  const footerWith = (mark: RevisionsMark): Metadata => ({ ...capture, ...markMetadata(mark) });
+  const unchanged = (mark: RevisionsMark): StagedRevisions => ({
+    footer: footerWith(mark),
+    commitWith: (usage) => usage,
+  });
   if (revisions.length === 0) {
     const metadata = yield* orMissing(readMetadata(table, file), undefined);
     const mark = metadata === undefined ? markOf(table, []) : markIn(metadata);
@@ -147,11 +166,12 @@ export const stageRevisions = Effect.fn("ParquetRevisions.stageRevisions")(funct
     rows.length === 0
       ? removeFile(path)
       : (yield* stageFile(encoder, { table, rows, metadata: revisionsMetadata(table, file, rows), path })).commit;
+  const footer = footerWith(mark);
   return {
-    mark,
+    footer,
     commitWith: (usage) =>
       Effect.acquireUseRelease(
-        keepPrevious(path, captureId),
+        keepPrevious(path, fingerprintOf(footer)),
         () => Effect.andThen(commit, usage),
         // What cannot be settled now, on a disk that fails, is settled when the next run begins.
         (copy) => Effect.ignore(settleRevisions(dataDir, partition, copy)),
@@ -176,7 +196,7 @@ const committedMark = Effect.fnUntraced(function* (
 
 /** Puts back the revisions that were kept, unless the usage file shows that what took their place was committed. */
 export const settleRevisions = (dataDir: string, partition: Partition.Partition, copy: string) =>
-  Effect.flatMap(heldCapture(dataDir, partition), (held) => settlePrevious(copy, held?.captureId));
+  Effect.flatMap(heldFingerprint(dataDir, partition), (held) => settlePrevious(copy, held));
 
 /** Removes a file of revisions that are none any more. */
 export const removeFile = (path: string): Effect.Effect<void, SinkError> =>

@@ -25,12 +25,12 @@ import { makeLedgerQueue } from "./LedgerQueue.ts";
 import { makeLocks } from "./Locks.ts";
 import { makeParquetBooks } from "./ParquetBooks.ts";
 import { makeDirectory, stageFile } from "./ParquetFile.ts";
-import { captureMetadata, markMetadata } from "./ParquetFooter.ts";
+import { captureMetadata, fingerprintOf } from "./ParquetFooter.ts";
 import { inspectFiles } from "./ParquetInspection.ts";
 import { parquetDirectory } from "./ParquetLayout.ts";
 import { heldCaptures, type KnownLedgers, ledgerFile, ledgerOf, readLedger } from "./ParquetLedger.ts";
 import { readCaptured } from "./ParquetReader.ts";
-import { heldCapture, readStanding, stageRevisions, usageFile } from "./ParquetRevisions.ts";
+import { heldFingerprint, readStanding, stageRevisions, usageFile } from "./ParquetRevisions.ts";
 
 export interface ParquetSinkOptions {
   /** Made when it is missing, for this user alone; unless it is only looked at. */
@@ -70,14 +70,12 @@ export const openParquetSink = Effect.fn("openParquetSink")(function* ({
     // Before anything else: what is of another type than its column's is met here.
     const rows = yield* byColumn(table, given);
     yield* byColumn(revisionTableOf(partition), superseded.revisions);
-    const footer = captureMetadata({ capture, rows });
+    const named = captureMetadata({ capture, rows });
     const staged = Effect.gen(function* () {
-      const revisions = yield* stageRevisions(dataDir, encoder, capture, superseded);
-      const metadata = { ...footer, ...markMetadata(revisions.mark) };
+      const revisions = yield* stageRevisions(dataDir, encoder, partition, named, superseded);
+      const metadata = revisions.footer;
       const data = yield* stageFile(encoder, { table, rows, metadata, path: file.path });
-      const isThere = Effect.orElseSucceed(heldCapture(dataDir, partition), () => undefined).pipe(
-        Effect.map((held) => held?.captureId === capture.captureId),
-      );
+      const isThere = Effect.map(heldFingerprint(dataDir, partition), (held) => held === fingerprintOf(metadata));
       const entries = [...superseded.captures, capture];
       const place = revisions.commitWith(data.commit);
       yield* commit({ of: ledgerOf(partition), entries, place, isThere });

@@ -57,7 +57,9 @@ export const inspectPartition = Effect.fnUntraced(function* (
       settleRevisions(dataDir, partition, cutOff.copy),
       `Settled which revisions stand: ${path}.`,
     );
-    report("pending", path, `A change of ${path} was cut off before it was known to be committed.`, settled);
+    // It is the usage file that tells which stand; without one that can be read it is settled when the partition is replaced.
+    const clear = rows?.fault === undefined ? settled : undefined;
+    report("pending", path, `A change of ${path} was cut off before it was known to be committed.`, clear);
     return capture;
   }
   if (rows?.fault !== undefined || old?.fault !== undefined) return capture;

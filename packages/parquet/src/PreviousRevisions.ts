@@ -2,34 +2,41 @@
  * The revisions that a capture is about to replace, kept until it is known whether it did: usage file and revisions file are two,
  * and can only be renamed one after the other.
  *
- * The copy is named after the capture. While it lies there, the usage file says what stands: when it holds that capture the new
- * revisions do, and else the copy goes back. So a process may be killed at any point, and a failed rename can be undone on a disk
+ * The copy is named after what is to be committed, the fingerprint of the new usage file. While it lies there, the usage file says
+ * what stands: when it is that one the new revisions do, and else the copy goes back. So a process may be killed at any point, and a failed rename can be undone on a disk
  * that is full.
  */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { copyFile, link, open, rename, rm, stat } from "node:fs/promises";
+import { copyFile, link, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { SinkError } from "@segmeter/domain";
-import type * as Effect from "effect/Effect";
-import { attempt } from "./Attempt.ts";
+import * as Effect from "effect/Effect";
+import { attempt, orMissing } from "./Attempt.ts";
 import { syncDirectory, temporaryName } from "./ParquetFile.ts";
 import { fileName } from "./ParquetLayout.ts";
 
-const nameFor = (captureId: string): string =>
-  `.${fileName}.${createHash("sha256").update(captureId).digest("hex").slice(0, 32)}.previous`;
+const nameFor = (fingerprint: string): string => `.${fileName}.${fingerprint.slice(0, 32)}.previous`;
 
 /** Whether a file of this name is such a copy. */
 export const isPrevious = (name: string): boolean => previousPattern.test(name);
 
 const previousPattern = new RegExp(String.raw`^\.${fileName.replace(".", "\\.")}\.[0-9a-f]{32}\.previous$`);
 
-/** Keeps the revisions file at `path`, or the fact that there is none: an empty copy. Its directory has to be there. */
-export const keepPrevious = (path: string, captureId: string): Effect.Effect<string, SinkError> =>
+/** Paths of the copies of the revisions file at `path`; none without its directory. */
+export const previousOf = (path: string): Effect.Effect<ReadonlyArray<string>, SinkError> =>
+  orMissing(
+    attempt(`list ${dirname(path)}`, () => readdir(dirname(path))),
+    [],
+  ).pipe(Effect.map((names) => names.filter(isPrevious).map((name) => join(dirname(path), name))));
+
+/**
+ * Keeps the revisions file at `path`, or the fact that there is none: an empty copy. Its directory has to be there, and no copy in
+ * it. `fingerprint`: of the usage file that is about to be put in place.
+ */
+export const keepPrevious = (path: string, fingerprint: string): Effect.Effect<string, SinkError> =>
   attempt(`keep ${path}`, async () => {
-    const copy = join(dirname(path), nameFor(captureId));
-    // What was kept for this capture before, and not settled, still is what stood before it.
-    if (!existsSync(copy)) await keep(path, copy);
+    const copy = join(dirname(path), nameFor(fingerprint));
+    await keep(path, copy);
     await syncDirectory(dirname(path));
     return copy;
   });
@@ -53,8 +60,8 @@ const copyInto = async (path: string, copy: string): Promise<void> => {
 };
 
 /**
- * Puts the copy back unless `held`, the id of the capture in the usage file, is the one it was kept for; then it goes. Returns
- * whether it was put back.
+ * Puts the copy back unless `held`, the fingerprint of the usage file that is there, is the one it was kept for; then it goes.
+ * Returns whether it was put back.
  */
 export const settlePrevious = (copy: string, held: string | undefined): Effect.Effect<boolean, SinkError> =>
   attempt(`settle ${copy}`, async () => {

@@ -12,8 +12,9 @@ import { makeLocks } from "../src/Locks.ts";
 import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
 import { fileOf } from "../src/ParquetLayout.ts";
 import { ledgerOf, readLedger } from "../src/ParquetLedger.ts";
-import { capture, january, workspaceId } from "./SinkSetting.ts";
-import { temporaryDirectory } from "./Setting.ts";
+import { openParquetSink } from "../src/ParquetSink.ts";
+import { capture, captured, january, workspaceId } from "./SinkSetting.ts";
+import { mtuTable, temporaryDirectory } from "./Setting.ts";
 
 const ready = (made: Capture.Capture, fields: Partial<Ready> = {}): Ready => ({
   of: ledgerOf(made.partition),
@@ -78,6 +79,29 @@ describe("captures of one month that are ready together", () => {
       assert.isUndefined(reasonOf(others[0]));
       assert.include(reasonOf(others[1]), "No space.");
       assert.deepStrictEqual(yield* entered, ["capture-2", "capture-3", "capture-4"]);
+    }),
+  );
+
+  it.effect("keep one in the ledger that only a footer had, though another of them fails", () =>
+    Effect.gen(function* () {
+      const { commit, dataDir, entered } = yield* opened();
+      const sink = yield* openParquetSink({ dataDir, encoder: parquetJsEncoder });
+      yield* sink.replace({ ...captured(1), capture: capture(1) });
+      rmSync(yield* fileOf(dataDir, bookTables.captures, workspaceId, january));
+      // By the time that it is seen who failed, the footer tells of the next capture.
+      const place = Effect.orDie(
+        Effect.flatMap(fileOf(dataDir, mtuTable, workspaceId, january), (path) =>
+          Effect.sync(() => rmSync(path, { force: true })),
+        ),
+      );
+      const failing = Effect.fail(sinkError("rename", "Full", "No space."));
+      yield* together(commit, [
+        // By itself; the others wait for it, and are together then.
+        ready(capture(2), { place: failing }),
+        ready(capture(3), { place }),
+        ready(capture(4), { place: failing }),
+      ]);
+      assert.deepStrictEqual(yield* entered, ["capture-1", "capture-3"]);
     }),
   );
 

@@ -150,15 +150,15 @@ describe("leaves the old file and nothing else", () => {
 const sweep = (dataDir: string) => Effect.tap(leftoversIn(dataDir), (paths) => Effect.forEach(paths, removeLeftover));
 
 describe("leftovers", () => {
-  it.effect("of processes that are gone, and of this one's number, are swept away; nothing else is", () =>
+  it.effect("are swept away whatever process has their number by now; nothing else is", () =>
     Effect.gen(function* () {
       const dataDir = yield* temporaryDirectory;
       const inner = join(dataDir, "parquet", "source_mtu_daily", "workspace_id=w", "usage_month=2024-01-01");
       mkdirSync(inner, { recursive: true });
       const gone = spawnSync("true").pid;
       const name = (pid: number): string => `.data.parquet.${pid}.0123456789ab.tmp`;
-      const swept = [name(gone), name(process.pid), `tmp_${name(gone)}`];
-      const kept = ["data.parquet", name(process.ppid), ".data.parquet.1.tmp", "notes.tmp", `${name(gone)}.txt`];
+      const swept = [name(gone), name(process.pid), name(process.ppid), `tmp_${name(gone)}`];
+      const kept = ["data.parquet", ".data.parquet.1.tmp", "notes.tmp", `${name(gone)}.txt`];
       for (const file of [...swept, ...kept]) writeFileSync(join(inner, file), "");
       const removed = yield* sweep(dataDir);
       assert.deepStrictEqual(removed.toSorted(), swept.map((file) => join(inner, file)).toSorted());

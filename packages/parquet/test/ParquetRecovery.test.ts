@@ -15,7 +15,9 @@ import { bookTables, type Capture, type Encoder, sinkError } from "@segmeter/dom
 import * as Effect from "effect/Effect";
 import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
 import { readEntries } from "../src/ParquetLedger.ts";
+import { fingerprintOf } from "../src/ParquetFooter.ts";
 import { recover } from "../src/ParquetRecovery.ts";
+import { heldFingerprint } from "../src/ParquetRevisions.ts";
 import { keepPrevious } from "../src/PreviousRevisions.ts";
 import {
   after,
@@ -34,14 +36,22 @@ import {
 
 const nothing = { removed: [], rolledBack: [] };
 
+/** What a process leaves that is killed before a rename. */
+const markBeside = (path: string): string => join(dirname(path), `.data.parquet.${process.pid}.0123456789ab.tmp`);
+
 describe("a process that was killed in the middle of a replace", () => {
   /** The files before and after a capture that changes revisions, and what lies there from one rename to the next. */
-  const moments = Effect.fn("moments")(function* (from: 1 | 2, superseded: Capture.Superseded) {
+  const moments = Effect.fn("moments")(function* (
+    from: 1 | 2,
+    superseded: Capture.Superseded,
+    given: Capture.CapturedPartition,
+  ) {
     const setting = yield* after(from);
     const { data, dataDir, revisions } = setting;
     const old = contents(dataDir);
-    yield* setting.sink.replace(steps[from].captured, superseded);
+    yield* setting.sink.replace(given, superseded);
     const next = contents(dataDir);
+    const fingerprint = (yield* heldFingerprint(dataDir, partition))!;
     /** All files as they were at one time, or one of them. */
     const restore = (files: Record<string, string>, paths = Object.keys({ ...old, ...next })): void => {
       for (const path of paths) {
@@ -57,7 +67,7 @@ describe("a process that was killed in the middle of a replace", () => {
       ["the revisions were in place", () => restore(next, [revisions]), old],
       ["the usage file was in place", () => restore(next, [data]), next],
     ] as const;
-    return { ...setting, all };
+    return { ...setting, all, fingerprint };
   });
 
   const cases = [
@@ -66,12 +76,18 @@ describe("a process that was killed in the middle of a replace", () => {
     ["with other revisions", 2, { since: 0, revisions: [revision(3, 1, 2), revision(2, 1, 3)], captures: [] }],
     ["with older revisions than the held capture", 1, { since: 0, revisions: [revision(3, 0, 1)], captures: [] }],
     ["with no revisions any more", 2, { since: 0, revisions: [], captures: [] }],
+    [
+      "of the same capture, with more of a history, as when it is levelled with another sink",
+      2,
+      { since: 0, revisions: [revision(1, 0, 1), revision(1, 1, 2)], captures: [capture(0)] },
+      steps[1].captured,
+    ],
   ] as const;
-  for (const [title, from, superseded] of cases) {
+  for (const [title, from, superseded, given = steps[from].captured] of cases) {
     it.effect(`${title} leaves, once recovered, the old capture or the new one`, () =>
       Effect.gen(function* () {
-        const { all, data, dataDir, revisions } = yield* moments(from, superseded);
-        yield* keepPrevious(revisions, steps[from].captured.capture.captureId);
+        const { all, data, dataDir, fingerprint, revisions } = yield* moments(from, superseded, given);
+        yield* keepPrevious(revisions, fingerprint);
         for (const [moment, move, expected] of all) {
           move();
           const copy = `${dataDir}-copy`;
@@ -94,13 +110,23 @@ describe("a process that was killed in the middle of a replace", () => {
     Effect.gen(function* () {
       const { dataDir, revisions } = yield* after(2);
       const before = contents(dataDir);
-      yield* keepPrevious(revisions, "capture-3");
+      yield* keepPrevious(revisions, fingerprintOf({}));
       assert.lengthOf(readdirSync(dirname(revisions)), 2);
       yield* recover(dataDir, parquetJsEncoder);
       assert.deepStrictEqual(contents(dataDir), before);
     }),
   );
 });
+
+it.effect("revisions that could not be put back at once are, before the next capture of the run builds on them", () =>
+  Effect.gen(function* () {
+    const { dataDir, revisions, sink } = yield* after(2);
+    yield* keepPrevious(revisions, fingerprintOf({}));
+    yield* sink.replace(steps[2].captured, steps[2].superseded);
+    assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), nothing);
+    assert.deepStrictEqual(yield* sink.revisions(partition), [revision(1, 1, 2), revision(2, 1, 3)]);
+  }),
+);
 
 describe("recovering", () => {
   it.effect("tells the ledger of a capture that was committed just before the kill", () =>
@@ -113,10 +139,93 @@ describe("recovering", () => {
       // Without a ledger file on its way there is nothing to be told.
       assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), nothing);
       assert.deepStrictEqual(readFileSync(ledger), behind);
-      const left = join(dirname(ledger), `.data.parquet.${process.pid}.0123456789ab.tmp`);
+      const left = markBeside(ledger);
       writeFileSync(left, complete[ledger]!, "latin1");
       assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), { removed: [left], rolledBack: [] });
       assert.deepStrictEqual(contents(dataDir), complete);
+    }),
+  );
+
+  it.effect("tells it as well of the captures that led to that one, which no footer has", () =>
+    Effect.gen(function* () {
+      const { dataDir, ledger, sink } = yield* opened();
+      const captures = [capture(1), capture(2)];
+      yield* sink.replace(steps[2].captured, { since: 0, revisions: [revision(1, 1, 2)], captures });
+      const complete = contents(dataDir);
+      renameSync(ledger, markBeside(ledger));
+      yield* recover(dataDir, parquetJsEncoder);
+      assert.deepStrictEqual(contents(dataDir), complete);
+    }),
+  );
+
+  const uncommitted = [
+    ["a capture", captured(3), undefined],
+    ["those of a history of the same capture", steps[1].captured, { since: 0, revisions: [], captures: [capture(0)] }],
+  ] as const;
+  for (const [title, given, superseded] of uncommitted) {
+    it.effect(`does not tell it of what was not committed: ${title}`, () =>
+      Effect.gen(function* () {
+        const { dataDir, ledger, sink } = yield* after(2);
+        const before = contents(dataDir);
+        yield* sink.replace(given, superseded);
+        const mark = readFileSync(ledger);
+        for (const path of Object.keys(before)) writeFileSync(path, before[path]!, "latin1");
+        writeFileSync(markBeside(ledger), mark);
+        yield* recover(dataDir, parquetJsEncoder);
+        assert.deepStrictEqual(contents(dataDir), before);
+      }),
+    );
+  }
+
+  it.effect("makes no ledger where there is nothing to tell", () =>
+    Effect.gen(function* () {
+      const { dataDir, ledger } = yield* after(1);
+      renameSync(ledger, markBeside(ledger));
+      for (const path of Object.keys(contents(dataDir))) if (path !== markBeside(ledger)) rmSync(path);
+      yield* recover(dataDir, parquetJsEncoder);
+      assert.deepStrictEqual(contents(dataDir), {});
+    }),
+  );
+
+  it.effect("leaves what tells of a ledger that cannot be read, until it can be", () =>
+    Effect.gen(function* () {
+      const { dataDir, ledger, sink } = yield* after(2);
+      const behind = readFileSync(ledger);
+      yield* sink.replace(steps[2].captured, steps[2].superseded);
+      const complete = contents(dataDir);
+      writeFileSync(markBeside(ledger), readFileSync(ledger));
+      writeFileSync(ledger, "PAR1");
+      assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), nothing);
+      writeFileSync(ledger, behind);
+      assert.deepStrictEqual((yield* recover(dataDir, parquetJsEncoder)).removed, [markBeside(ledger)]);
+      assert.deepStrictEqual(contents(dataDir), complete);
+    }),
+  );
+
+  it.effect("tells it as well when nobody could tell whether the usage file was in its place", () =>
+    Effect.gen(function* () {
+      let placed: string | undefined;
+      const { data, dataDir, ledger, sink } = yield* opened({
+        name: "parquetjs",
+        encode: (request) =>
+          Effect.tap(parquetJsEncoder.encode(request), () =>
+            Effect.sync(() => {
+              if (request.table !== bookTables.captures) return;
+              const [staged] = readdirSync(dirname(data));
+              placed = readFileSync(join(dirname(data), staged!), "latin1");
+              // Nothing is renamed over a directory, nor is one read; it comes when everything has been staged.
+              mkdirSync(data);
+            }),
+          ),
+      });
+      yield* Effect.flip(sink.replace(captured(1)));
+      rmdirSync(data);
+      // As if the rename had come to pass, and the disk had failed just after.
+      writeFileSync(data, placed!, "latin1");
+      assert.isFalse(existsSync(ledger));
+      yield* recover(dataDir, parquetJsEncoder);
+      const entries = yield* readEntries({ path: ledger, workspaceId, month: january });
+      assert.deepStrictEqual(entries, [captured(1).capture]);
     }),
   );
 
@@ -127,15 +236,14 @@ describe("recovering", () => {
       yield* sink.replace(steps[2].captured, steps[2].superseded);
       const complete = contents(dataDir);
       writeFileSync(ledger, behind);
-      const leftBy = (path: string) => join(dirname(path), `.data.parquet.${process.pid}.0123456789ab.tmp`);
-      for (const path of [data, ledger]) writeFileSync(leftBy(path), "half");
+      for (const path of [data, ledger]) writeFileSync(markBeside(path), "half");
       const full: Encoder = {
         name: "parquetjs",
         encode: ({ path }) => Effect.fail(sinkError(`write ${path}`, "Full", "No space.")),
       };
       assert.strictEqual((yield* Effect.flip(recover(dataDir, full))).reason, "Full");
       // What takes up space is gone, and what tells of the ledger is not.
-      assert.deepStrictEqual([data, ledger].map(leftBy).map(existsSync), [false, true]);
+      assert.deepStrictEqual([data, ledger].map(markBeside).map(existsSync), [false, true]);
       yield* recover(dataDir, parquetJsEncoder);
       assert.deepStrictEqual(contents(dataDir), complete);
     }),

@@ -219,6 +219,17 @@ describe("a replace that fails while files are put in place", () => {
     );
   }
 
+  it.effect("enters no captures in the ledger of a history that is not there, though the same capture is held", () =>
+    Effect.gen(function* () {
+      const { data, dataDir } = yield* after(2);
+      const before = contents(dataDir);
+      const failing = yield* openParquetSink({ dataDir, encoder: encoderWithout(data) });
+      const history = { since: 0, revisions: [revision(1, 0, 1), revision(1, 1, 2)], captures: [capture(0)] };
+      yield* Effect.flip(failing.replace(steps[1].captured, history));
+      assert.deepStrictEqual(contents(dataDir), before);
+    }),
+  );
+
   it.effect("changes no file when it is the revisions that cannot be put in place", () =>
     Effect.gen(function* () {
       const { dataDir, revisions } = yield* after(2);

@@ -1,13 +1,17 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
 import { bookTables, type Capture, type CaptureRow, type Inspection } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
-import { fileMetadata } from "../src/ParquetFooter.ts";
+import { fileMetadata, fingerprintOf } from "../src/ParquetFooter.ts";
+import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
+import { readEntries } from "../src/ParquetLedger.ts";
 import { readRows } from "../src/ParquetReader.ts";
+import { recover } from "../src/ParquetRecovery.ts";
 import { keepPrevious } from "../src/PreviousRevisions.ts";
 import { after, capture, contents, partition, revision, steps, version } from "./SinkSetting.ts";
-
 import { kinds, onlyFault, place, superseded, written } from "./InspectionSetting.ts";
+
 describe("revisions that are pending", () => {
   it.effect("are told, and rolled back when cleared", () =>
     Effect.gen(function* () {
@@ -46,7 +50,7 @@ describe("revisions that are pending", () => {
     Effect.gen(function* () {
       const { dataDir, revisions, sink } = yield* after(2);
       const before = contents(dataDir);
-      yield* keepPrevious(revisions, "capture-3");
+      yield* keepPrevious(revisions, fingerprintOf({}));
       const fault = yield* onlyFault(sink);
       assert.deepStrictEqual([fault.kind, fault.where, fault.partition], ["pending", revisions, partition]);
       yield* fault.clear!;
@@ -55,7 +59,65 @@ describe("revisions that are pending", () => {
   );
 });
 
+it.effect("revisions that were cut off on their way are left to who replaces a usage file that cannot be read", () =>
+  Effect.gen(function* () {
+    const { data, dataDir, revisions, sink } = yield* after(2);
+    yield* keepPrevious(revisions, fingerprintOf({}));
+    writeFileSync(data, "PAR1");
+    const { faults } = yield* sink.inspect;
+    assert.deepStrictEqual(
+      faults.map(({ clear, kind }) => [kind, clear !== undefined]),
+      [
+        ["unreadable", true],
+        ["pending", false],
+      ],
+    );
+    yield* faults[0]!.clear!;
+    const [history, captures] = [
+      [revision(1, 1, 2), revision(2, 1, 3)],
+      [capture(1), capture(2)],
+    ];
+    yield* sink.replace(steps[2].captured, { since: 0, revisions: history, captures });
+    assert.deepStrictEqual((yield* sink.inspect).faults, []);
+    assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), { removed: [], rolledBack: [] });
+  }),
+);
+
 describe("the ledger", () => {
+  const markBeside = (ledger: string) => join(dirname(ledger), `.data.parquet.${process.pid}.0123456789ab.tmp`);
+
+  it.effect("that lacks a held capture is complete before what tells of that is removed", () =>
+    Effect.gen(function* () {
+      const { dataDir, ledger, sink } = yield* after(2);
+      const behind = readFileSync(ledger);
+      yield* sink.replace(steps[2].captured, steps[2].superseded);
+      const complete = contents(dataDir);
+      writeFileSync(ledger, behind);
+      writeFileSync(markBeside(ledger), complete[ledger]!, "latin1");
+      const fault = (yield* sink.inspect).faults.find(({ where }) => where === markBeside(ledger));
+      yield* fault!.clear!;
+      assert.deepStrictEqual(contents(dataDir), complete);
+    }),
+  );
+
+  it.effect("that is put aside leaves one in its place by the footers, or what tells of it where that fails", () =>
+    Effect.gen(function* () {
+      const { dataDir, ledger, sink } = yield* after(3);
+      const aside = join(dataDir, "damaged");
+      writeFileSync(ledger, "PAR1");
+      writeFileSync(aside, "in the way");
+      yield* Effect.flip((yield* onlyFault(sink)).clear!);
+      rmSync(ledger);
+      assert.lengthOf((yield* recover(dataDir, parquetJsEncoder)).removed, 1);
+      const entries = readEntries({ path: ledger, ...place });
+      assert.deepStrictEqual(yield* entries, [steps[2].captured.capture]);
+      rmSync(aside);
+      writeFileSync(ledger, "PAR1");
+      yield* (yield* onlyFault(sink)).clear!;
+      assert.deepStrictEqual(yield* entries, [steps[2].captured.capture]);
+    }),
+  );
+
   it.effect("that lacks a held capture is told what the usage files hold", () =>
     Effect.gen(function* () {
       const { ledger, sink } = yield* after(2);
