@@ -56,11 +56,27 @@ const killsInARow = 3;
 /** One kill in so many comes at a random moment. */
 const oneInSoMany = 5;
 
-/** Kills `scenario` so many times. `draw`: numbers from 0 to below 1. */
-export const chaos = Effect.fn("chaos")(function* (scenario: Scenario, kills: number, draw: () => number) {
+/** Kinds of steps, those before and those after one: of all scenarios so far. */
+export interface Coverage {
+  readonly known: Set<string>;
+  readonly hit: Set<string>;
+}
+
+/**
+ * Kills `scenario` so many times. `draw`: numbers from 0 to below 1. What was not hit yet comes first, and `coverage` is told of
+ * what was.
+ */
+export const chaos = Effect.fn("chaos")(function* (
+  scenario: Scenario,
+  kills: number,
+  draw: () => number,
+  coverage: Coverage,
+) {
   const prepared = yield* scenario.prepare;
   const reference = yield* Effect.scoped(refer(scenario, prepared));
-  const targets = targetsOf(reference, kills, draw);
+  const kinds = reference.points.flatMap(({ label }) => [`before ${label}`, `after ${label}`]);
+  for (const kind of kinds) coverage.known.add(kind);
+  const targets = targetsOf(reference, kills, draw, coverage.hit);
   const hit = new Set<string>();
   const violations: Array<string> = [];
   let [killed, unreached] = [0, 0];
@@ -71,6 +87,7 @@ export const chaos = Effect.fn("chaos")(function* (scenario: Scenario, kills: nu
     killed += outcome.killed.length;
     unreached += outcome.unreached.length;
     for (const target of outcome.killed) if ("kind" in target) hit.add(target.kind);
+    for (const kind of hit) coverage.hit.add(kind);
     // What a run had no more cause to come to is tried again, early and first in its row; the others go to the end.
     // One that a whole run does not come to, as what depends on how fibers meet, is no place to kill at.
     const again = outcome.unreached
@@ -83,7 +100,7 @@ export const chaos = Effect.fn("chaos")(function* (scenario: Scenario, kills: nu
   const report: Report = {
     scenario: scenario.name,
     kills: killed,
-    points: `${hit.size} of ${reference.points.length * 2}`,
+    points: `${hit.size} of ${kinds.length}`,
     unreached,
     violations,
   };
@@ -94,8 +111,13 @@ export const chaos = Effect.fn("chaos")(function* (scenario: Scenario, kills: nu
 const nameOf = (target: Target): string =>
   "kind" in target ? target.kind.replace(" ", ` ${target.nth} `) : `after ${target.afterMs} ms`;
 
-/** Every kind of step comes once before any comes twice. */
-const targetsOf = ({ ms, points }: Reference, kills: number, draw: () => number): Array<Target> => {
+/** Every kind of step comes once before any comes twice, those first that were not `hit`. */
+const targetsOf = (
+  { ms, points }: Reference,
+  kills: number,
+  draw: () => number,
+  hit: ReadonlySet<string>,
+): Array<Target> => {
   const below = (end: number) => Math.floor(draw() * end);
   const targets: Array<Target> = [];
   while (targets.length < kills) {
@@ -107,7 +129,7 @@ const targetsOf = ({ ms, points }: Reference, kills: number, draw: () => number)
           place: draw(),
         })),
       )
-      .sort((a, b) => a.place - b.place);
+      .sort((a, b) => Number(hit.has(a.kind)) - Number(hit.has(b.kind)) || a.place - b.place);
     for (const { kind, nth } of round) {
       if (below(oneInSoMany) === 0) targets.push({ afterMs: below(ms) });
       targets.push({ nth, kind });

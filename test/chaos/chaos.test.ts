@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import { leaveRow } from "../SummaryReporter.ts";
-import { chaos } from "./Chaos.ts";
+import { chaos, type Coverage } from "./Chaos.ts";
 import { scenarios } from "./Scenario.ts";
 import { random } from "../system/Random.ts";
 
@@ -14,6 +14,8 @@ const seed = Number(process.env["CHAOS_SEED"] ?? (kills > 50 ? Date.now() % 1_00
 const only = process.env["CHAOS_ONLY"];
 const chosen = scenarios.filter(({ name }) => only === undefined || name === only);
 
+const coverage: Coverage = { known: new Set(), hit: new Set() };
+
 describe(`kill -9, ${kills} times, seed ${seed}`, () => {
   for (const [index, scenario] of chosen.entries()) {
     const share = Math.floor((kills * (index + 1)) / chosen.length) - Math.floor((kills * index) / chosen.length);
@@ -21,13 +23,14 @@ describe(`kill -9, ${kills} times, seed ${seed}`, () => {
       `${scenario.name}: ${share} kills lose, repeat and alter nothing`,
       ({ task }) =>
         Effect.gen(function* () {
-          const report = yield* Effect.scoped(chaos(scenario, share, random(seed + index)));
+          const report = yield* Effect.scoped(chaos(scenario, share, random(seed + index), coverage));
           const { points, scenario: name, unreached, violations } = report;
           if (kills > 50) {
             leaveRow(task, "chaos", {
               scenario: name,
               kills: report.kills,
               "kinds of steps, before and after": points,
+              "of all scenarios so far": `${coverage.hit.size} of ${coverage.known.size}`,
               "not reached": unreached,
               violations: violations.length,
             });
