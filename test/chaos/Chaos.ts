@@ -4,12 +4,13 @@
  *
  * The promises, each a violation by name when it breaks: what a reader finds after a kill is whole partitions of before or of
  * after; after the next run every row is as it would have been, no more and no fewer; no settled month that was committed is
- * asked for again; no file is left over; `verify` finds nothing.
+ * asked for again; no file is left over; `verify` finds nothing. What a kill leaves is for its user's eyes alone, and neither that
+ * nor what is said holds a secret.
  */
 import * as Effect from "effect/Effect";
 import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
 import { existsSync } from "node:fs";
-import { cp, readFile } from "node:fs/promises";
+import { cp, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -17,6 +18,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type Dataset, datasetNames, datasets } from "@segmeter/simulator";
 import { type Ended, type Environment, start, temporaryDirectory, usageCalls } from "../../pipelines/test/Command.ts";
 import { type Contents, contentsOf, filesBelow, tableOf } from "../../pipelines/test/Held.ts";
+import { secretIn, secretsBelow } from "../faults/Canaries.ts";
 import type { Prepared, Scenario } from "./Scenario.ts";
 
 const { promise } = Effect;
@@ -196,14 +198,17 @@ const endure = Effect.fnUntraced(function* (
   const killed: Array<Target> = [];
   const unreached: Array<Target> = [];
   const violations: Array<string> = [];
+  const said: Array<string> = [];
   for (const target of chain) {
     const ended = yield* Effect.scoped(kill(run, target));
+    said.push(ended.stdout, ended.stderr);
     if (ended.signal === "SIGKILL") killed.push(target);
     else if (ended.code === 0) unreached.push(target);
     else violations.push(`${nameOf(target)}: ended with ${ended.code} instead: ${ended.stderr}`);
   }
   const found = isReadable(args, dataDir) ? yield* promise(() => contentsOf(dataDir)) : undefined;
   if (found !== undefined) violations.push(...tornPartitions(found, reference));
+  violations.push(...(yield* promise(() => openToOthers(dataDir))));
   const settled = yield* promise(() => settledCalls(dataDir, found));
   const since = prepared.simulator.requests.length;
   const last = yield* Effect.scoped(Effect.flatMap(begin(run, {}), ({ ended }) => ended));
@@ -214,6 +219,10 @@ const endure = Effect.fnUntraced(function* (
   violations.push(...(yield* promise(() => differences(dataDir, reference).catch(unreadable))));
   const verified = yield* Effect.scoped(Effect.flatMap(begin({ ...run, args: ["verify"] }, {}), ({ ended }) => ended));
   if (verified.code !== 0) violations.push(`verify ended with ${verified.code}: ${verified.stdout}${verified.stderr}`);
+  for (const { stderr, stdout } of [last, verified]) said.push(stdout, stderr);
+  const secret = secretIn(said.join("\n"));
+  if (secret !== undefined) violations.push(`what was said holds ${secret}`);
+  violations.push(...(yield* promise(() => secretsBelow(dataDir))));
   return { killed, unreached, violations };
 });
 
@@ -225,6 +234,15 @@ const kill = Effect.fnUntraced(function* (run: Run, target: Target) {
   running.kill("SIGKILL");
   return yield* promise((): Promise<Ended> => ended);
 });
+
+/** What lies below the data directory and is not for its user alone. */
+const openToOthers = async (dataDir: string): Promise<ReadonlyArray<string>> => {
+  const entries = existsSync(dataDir) ? await readdir(dataDir, { recursive: true }) : [];
+  const modes = entries.map(async (name) => [name, (await stat(join(dataDir, name))).mode & 0o777] as const);
+  return (await Promise.all(modes)).flatMap(([name, mode]) =>
+    (mode & 0o077) === 0 ? [] : [`after the kill ${name} has mode ${mode.toString(8)}`],
+  );
+};
 
 /** By table, sink and partition: neither as it was before the command, in either sink, nor as it is after it. */
 const tornPartitions = (found: Held, { after, before }: Reference): ReadonlyArray<string> =>

@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { assertCode, type Environment, pointedAt, segmeter, temporaryDirectory } from "../../pipelines/test/Command.ts";
 import { alter } from "../../pipelines/test/Alter.ts";
+import { token } from "../faults/Canaries.ts";
 
 export interface Prepared {
   /** As it is before the command; copied for each run. Missing when the command makes it. */
@@ -33,7 +34,7 @@ const firstNight = "2024-02-01T06:00:00Z";
 const secondNight = "2024-02-09T06:00:00Z";
 
 const service = (options: SimulatorOptions = {}) =>
-  Effect.orDie(startSimulator({ now: firstNight, workspaces: [{ sources: 3, from: "2023-12" }], ...options }));
+  Effect.orDie(startSimulator({ now: firstNight, workspaces: [{ token, sources: 3, from: "2023-12" }], ...options }));
 
 const run = Effect.fnUntraced(function* (dataDir: string, args: ReadonlyArray<string>, env: Environment) {
   assertCode(yield* segmeter([...args, "--data-dir", dataDir], { env }), 0);
@@ -113,7 +114,7 @@ const ofVersion1 = Effect.gen(function* () {
   yield* promise(() => promisify(execFile)("tar", ["-xzf", archive, "-C", directory]));
   // Another workspace than that of the directory: what is held is brought up, and not captured again.
   const now = "2024-05-02T06:00:00Z";
-  const simulator = yield* service({ now, seed: 7, workspaces: [{ sources: 1, from: "2024-05" }] });
+  const simulator = yield* service({ now, seed: 7, workspaces: [{ token, sources: 1, from: "2024-05" }] });
   return { dataDir: join(directory, "version-1"), env: pointedAt(simulator, now), simulator };
 });
 
