@@ -3,6 +3,7 @@
  * none is one that its makers have given up, and each says under which licence it comes.
  */
 import { assert, describe, it } from "@effect/vitest";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
@@ -67,6 +68,21 @@ describe("what is installed with segmeter", () => {
       const text = typeof license === "object" ? license.type : license;
       assert.match(text ?? "", /^\(?(MIT|ISC|0BSD|BSD-\d-Clause|Apache-2\.0|BlueOak-1\.0\.0)\b/, `${name}@${version}`);
     }
+  });
+
+  it("is what the SBOM lists, which a command makes", () => {
+    const made = spawnSync("npx", ["-y", "pnpm@12.21.0", "--silent", "run", "sbom"], { cwd: root, encoding: "utf8" });
+    const { bomFormat, components } = JSON.parse(made.stdout) as {
+      readonly bomFormat: string;
+      readonly components: ReadonlyArray<{ readonly purl: string }>;
+    };
+    assert.strictEqual(bomFormat, "CycloneDX");
+    const listed = new Set(components.map(({ purl }) => decodeURIComponent(purl)));
+    const missing = theirs.filter(([, { name, version }]) => !listed.has(`pkg:npm/${name}@${version}`));
+    assert.deepStrictEqual(
+      missing.map(([, { name }]) => name),
+      [],
+    );
   });
 
   it("is nothing that its makers have given up", () => {

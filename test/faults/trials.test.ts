@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
-import { listingStages } from "./Expectation.ts";
+import { listingStages, usageStages } from "./Expectation.ts";
 import { sinkChoices } from "./Setting.ts";
 import { isLong, longest, ownRuns, variants } from "./Share.ts";
 import { trials } from "./Trial.ts";
@@ -16,7 +16,7 @@ for (const [choice, sinks] of sinkChoices.entries()) {
       () =>
         Effect.gen(function* () {
           const refusals = variants.filter(({ nature }) => nature === "refusal");
-          const stages = ["first page", "last page of the sources", "last page", "workspace", "middle page"] as const;
+          const stages = [...listingStages, ...usageStages, "workspace"] as const;
           // Twice, so that the share of the suite has two stages of each.
           const chosen = ownRuns(choice, isLong ? refusals : [...refusals, ...refusals], stages);
           assert.isNotEmpty(chosen);
