@@ -75,10 +75,16 @@ describe.concurrent("2: bad usage or configuration", () => {
       args: [...january, "--api-url", "http://api.example"],
       says: /Plain http to api\.example/,
     },
+    ...["127.0.0.1.example", "localhost.example", "0.0.0.0", "[::ffff:a00:1]"].map((host) => ({
+      name: `plain http to what looks like this machine: ${host}`,
+      args: [...january, "--api-url", `http://${host}`],
+      says: new RegExp(`Plain http to ${host.replaceAll(/[[\].]/g, "\\$&")} `),
+    })),
     {
-      name: "plain http to a name that looks like this machine's",
-      args: [...january, "--api-url", "http://127.0.0.1.example"],
-      says: /Plain http to 127\.0\.0\.1\.example/,
+      name: "plain http to another machine, by the environment",
+      args: january,
+      env: { ...service, SEGMENT_API_URL: "http://api.example" },
+      says: /Plain http to api\.example/,
     },
     {
       name: "a clock for the real service",

@@ -161,6 +161,39 @@ describe("catches", () => {
     );
   }
 
+  // By the halves of 64-bit integers, the lower of which is never negative.
+  const spread: ReadonlyArray<readonly [counts: ReadonlyArray<bigint>, truth: bigint, lie: bigint]> = [
+    [[7n, 2n ** 31n + 77n, 2n ** 30n], 2n ** 31n + 77n, 2n ** 31n + 76n],
+    [[2n ** 33n + 2n ** 31n, 2n ** 33n + 77n], 2n ** 33n + 77n, 2n ** 33n + 78n],
+    [[5n, -(2n ** 40n) - 77n, -1n], -(2n ** 40n) - 77n, -(2n ** 40n) - 76n],
+    [[-(2n ** 40n) + 77n, -(2n ** 41n)], -(2n ** 40n) + 77n, -(2n ** 40n) + 76n],
+  ];
+  for (const [counts, truth, lie] of spread) {
+    it.effect(`statistics that hide rows: counts ${counts.join(", ")}`, () =>
+      Effect.gen(function* () {
+        const request = yield* written(counts.map((count) => ({ ...everyTypeRows(1)[0], count })));
+        yield* checkFile(request);
+        const bytes = readFileSync(request.path);
+        const at = bytes.lastIndexOf(bytesOf(truth));
+        assert.isAbove(at, 0);
+        bytesOf(lie).copy(bytes, at);
+        writeFileSync(request.path, bytes);
+        assert.include(yield* mismatch(request), "statistics");
+      }),
+    );
+  }
+
+  it.effect("a count of which one half alone is another", () =>
+    Effect.gen(function* () {
+      const request = yield* written(everyTypeRows(9));
+      const { count } = request.rows[4]! as { readonly count: bigint };
+      for (const other of [count ^ 1n, count ^ (1n << 31n), count ^ (1n << 32n), count ^ (1n << 62n)]) {
+        const rows = request.rows.with(4, { ...request.rows[4], count: other });
+        assert.include(yield* mismatch({ ...request, rows }), `count of row 4, not ${other}`);
+      }
+    }),
+  );
+
   it.effect("a file that is cut off, at any length", () =>
     Effect.gen(function* () {
       const request = yield* written(everyTypeRows(20));
