@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,12 +24,22 @@ export interface Measured {
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const usage = pathToFileURL(fileOf("Usage.js")).href;
 
+const root = fileOf("../../");
+
+/** What Node is given for each: ours as `pnpm segmeter` starts it. */
 export const programs = {
-  segmeter: fileOf("../../pipelines/scripts/segmeter.js"),
-  floor: fileOf("floor.ts"),
-  sdk: fileOf("sdkLoop.ts"),
-  encode: fileOf("encode.ts"),
-} as const;
+  segmeter: (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest).scripts.segmeter
+    .split(" ")
+    .slice(1)
+    .map((word) => (word.startsWith("-") ? word : join(root, word))),
+  floor: [fileOf("floor.ts")],
+  sdk: [fileOf("sdkLoop.ts")],
+  encode: [fileOf("encode.ts")],
+};
+
+interface Manifest {
+  readonly scripts: { readonly segmeter: string };
+}
 
 /** `args` are given the directory that the program may write to; it is gone afterwards unless `dataDir` names one. */
 export const measure = (
@@ -46,7 +57,7 @@ export const measure = (
       const began = performance.now();
       const child = spawn(
         process.execPath,
-        ["--import", usage, programs[program], ...args(dataDir ?? join(scratch, "data"))],
+        ["--import", usage, ...programs[program], ...args(dataDir ?? join(scratch, "data"))],
         {
           env: {
             PATH: process.env["PATH"],

@@ -174,7 +174,7 @@ const startUp = Effect.sync(() => {
   };
   const times = Array.from({ length: scale(20, 3) }, () => ({
     bare: run(["-e", "0"]),
-    help: run([programs.segmeter, "--help"]),
+    help: run([...programs.segmeter, "--help"]),
   }));
   const [bare, help] = [median(times.map((one) => one.bare)), median(times.map((one) => one.help))];
   atMost("Start-up: segmeter --help, times node -e 0", help / bare, 4, " ×");
@@ -192,7 +192,7 @@ const encoders = Effect.gen(function* () {
     (made) => Effect.promise(() => rm(made, { recursive: true, force: true })),
   );
   const rows = scale(300_000, 5_000);
-  const { stderr, stdout } = spawnSync(process.execPath, [programs.encode, directory, String(rows)], {
+  const { stderr, stdout } = spawnSync(process.execPath, [...programs.encode, directory, String(rows)], {
     encoding: "utf8",
   });
   if (stdout === "") throw new Error(stderr);
