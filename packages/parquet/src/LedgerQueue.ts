@@ -67,11 +67,9 @@ export const makeLedgerQueue = (
     );
     const inPlace = batch.filter((_, index) => Exit.isSuccess(stands[index]!) && stands[index].value);
     const isWhole = inPlace.length === batch.length;
-    const leave = ledger?.leave ?? Effect.void;
-    // Where nobody can tell now, the next run can.
-    if (stands.some(Exit.isFailure)) yield* leave;
     const entered = yield* Effect.exit(isWhole ? commitOf(ledger) : enter(inPlace, ledger));
-    if (Exit.isFailure(entered)) yield* leave;
+    // Where nobody can tell now what is in its place, the next run can.
+    if (Exit.isFailure(entered) || stands.some(Exit.isFailure)) yield* ledger?.leave ?? Effect.void;
     batch.forEach(({ done }, index) => {
       const placed = exits[index]!;
       Deferred.doneUnsafe(done, Exit.isSuccess(placed) ? entered : placed);

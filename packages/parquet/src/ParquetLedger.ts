@@ -134,8 +134,9 @@ export const stageLedger = Effect.fn("ParquetLedger.stageLedger")(function* (
 });
 
 /**
- * Moves the ledger file of a month away, and puts one in its place that says what the usage files hold. Says where to in a
- * sentence. What is written for it lies beside its place before there is none, and stays there if the other does not come to be.
+ * Moves the ledger file of a month away, and puts one in its place that says what the usage files hold, as far as that can be
+ * read and written now. Says where to in a sentence. What is written lies beside its place before there is none, and stays there
+ * if the other does not come to be.
  */
 export const remakeLedger = Effect.fn("ParquetLedger.remakeLedger")(function* (
   dataDir: string,
@@ -143,15 +144,19 @@ export const remakeLedger = Effect.fn("ParquetLedger.remakeLedger")(function* (
   file: TableFile,
 ) {
   const { month, path, workspaceId } = file;
-  const rows = (yield* heldOfMonth(dataDir, { workspaceId, month: month! })).map(Capture.toRow);
+  const staging = Effect.gen(function* () {
+    const rows = (yield* heldOfMonth(dataDir, { workspaceId, month: month! })).map(Capture.toRow);
+    if (rows.length === 0) return undefined;
+    return yield* stageFile(encoder, { table, rows, metadata: fileMetadata(table, file, rows), path });
+  });
   const remade = Effect.gen(function* () {
-    const staged = yield* stageFile(encoder, { table, rows, metadata: fileMetadata(table, file, rows), path });
-    yield* staged.leave;
+    const staged = yield* Effect.orElseSucceed(staging, () => undefined);
+    yield* staged?.leave ?? Effect.void;
     const said = yield* setAside(dataDir, path);
-    yield* staged.commit;
+    yield* staged?.commit ?? Effect.void;
     return said;
   });
-  return yield* rows.length === 0 ? setAside(dataDir, path) : Effect.scoped(remade);
+  return yield* Effect.scoped(remade);
 });
 
 /** What a capture of a partition has to be able to read before its ledger is written. */

@@ -103,7 +103,7 @@ const completeLedger = Effect.fnUntraced(function* (
 ) {
   const file = yield* ledgerFile(dataDir, of);
   const entries = yield* orMissing(readEntries(file), []);
-  const marked = yield* orUnreadable(readEntries({ ...file, path: mark }), []);
+  const marked = yield* Effect.orElseSucceed(readEntries({ ...file, path: mark }), () => []);
   const committed = (yield* heldOfMonth(dataDir, of)).filter((held) => has(marked, held) && !has(entries, held));
   const led = marked.filter((one) =>
     committed.some((held) => Partition.equals(one.partition, held.partition) && Capture.byTime(one, held) < 0),

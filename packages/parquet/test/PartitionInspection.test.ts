@@ -1,13 +1,14 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
-import { bookTables, type Capture, type CaptureRow, type Inspection } from "@segmeter/domain";
+import { bookTables, type Capture, type CaptureRow, type Encoder, type Inspection, sinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { fileMetadata, fingerprintOf } from "../src/ParquetFooter.ts";
 import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
 import { readEntries } from "../src/ParquetLedger.ts";
 import { readRows } from "../src/ParquetReader.ts";
 import { recover } from "../src/ParquetRecovery.ts";
+import { openParquetSink } from "../src/ParquetSink.ts";
 import { keepPrevious } from "../src/PreviousRevisions.ts";
 import { after, capture, contents, partition, revision, steps, version } from "./SinkSetting.ts";
 import { kinds, onlyFault, place, superseded, written } from "./InspectionSetting.ts";
@@ -115,6 +116,20 @@ describe("the ledger", () => {
       writeFileSync(ledger, "PAR1");
       yield* (yield* onlyFault(sink)).clear!;
       assert.deepStrictEqual(yield* entries, [steps[2].captured.capture]);
+    }),
+  );
+
+  it.effect("is put aside also where none can be written in its place", () =>
+    Effect.gen(function* () {
+      const { dataDir, ledger } = yield* after(2);
+      writeFileSync(ledger, "PAR1");
+      const full: Encoder = {
+        name: "parquetjs",
+        encode: ({ path }) => Effect.fail(sinkError(`write ${path}`, "Full", "No space.")),
+      };
+      const sink = yield* openParquetSink({ dataDir, encoder: full });
+      assert.include(yield* (yield* onlyFault(sink)).clear!, "Moved");
+      assert.deepStrictEqual(readdirSync(dirname(ledger)), []);
     }),
   );
 
