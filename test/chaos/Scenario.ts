@@ -97,7 +97,9 @@ const damaged = Effect.tap(kept, ({ dataDir, simulator }) =>
     await rm(fileOf("workspace_api_calls_daily_revisions", "2024-01"));
     await copyFile(fileOf("captures", "2024-01"), join(fileOf("captures", "2024-01"), "../data-2.parquet"));
     await rename(fileOf("workspace_mtu_daily", "2023-12"), fileOf("workspace_mtu_daily", "2024-01"));
-    await writeFile(join(fileOf("captures", "2024-02"), "../.data.parquet.999999.0123456789ab.tmp"), "torn");
+    await writeFile(join(fileOf("captures", "2024-02"), "../.data.parquet.999999.0123456789ab.tmp"), "torn", {
+      mode: 0o600,
+    });
     await alter(
       dataDir,
       "DELETE FROM source_api_calls_daily WHERE day = '2024-01-09'",

@@ -20,14 +20,19 @@ export interface Repaired {
 export const repair = Effect.fn("Flow.repair")(function* (
   sinks: ReadonlyArray<Sink>,
 ): Effect.fn.Return<Repaired, SinkError> {
-  const before = yield* verify(sinks);
+  const first = yield* verify(sinks);
   const actions: Array<string> = [];
   const clear = (problem: Problem) =>
     problem.clear === undefined ? Effect.void : Effect.map(problem.clear, (action) => void actions.push(action));
 
   // What is astray goes whether or not anything takes its place.
   const isSwept = ({ kind }: Problem) => sweepable.has(kind) || kind === "astray";
-  yield* Effect.forEach(before.problems.filter(isSwept), clear);
+  const swept = first.problems.filter(isSwept);
+  yield* Effect.forEach(swept, clear);
+  // Of a partition with a change that was cut off, what else is wrong is only seen now.
+  const isBehind = swept.some(({ kind }) => kind === "pending");
+  const seen = isBehind ? yield* verify(sinks) : first;
+  const before = isBehind ? { ...seen, problems: [...swept, ...seen.problems] } : first;
   const faults = before.problems.filter(({ kind }) => !sweepable.has(kind));
   const own = faults.filter(({ kind }) => kind !== "lagging" && kind !== "differing");
   // A file of the books makes room for what the others know; with one sink alone nobody does.

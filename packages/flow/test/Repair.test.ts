@@ -336,6 +336,27 @@ describe("repair", () => {
     }),
   );
 
+  it.effect("sees what a change hid that was cut off, and mends that as well", () =>
+    Effect.gen(function* () {
+      const { duckdb, parquet } = yield* even();
+      const whole = contentOf(duckdb);
+      const about = { where: "file", partition: calls };
+      const altered = withFaults(parquet, [{ ...about, kind: "altered", detail: "has other revisions" }], true);
+      let isCutOff = true;
+      const settled = Effect.sync(() => {
+        isCutOff = false;
+        return "Settled.";
+      });
+      const pending: Fault = { ...about, sink: "parquet", kind: "pending", detail: "was cut off", clear: settled };
+      const inspectCutOff = Effect.map(parquet.inspect, (inspection) => ({ ...inspection, faults: [pending] }));
+      const sink: Sink = { ...altered, inspect: Effect.suspend(() => (isCutOff ? inspectCutOff : altered.inspect)) };
+      const { after, before } = yield* repair([sink, duckdb]);
+      assert.includeMembers(kindsOf(before.problems), ["pending", "altered"]);
+      assert.deepStrictEqual(after.problems, []);
+      assert.deepStrictEqual([contentOf(parquet), contentOf(duckdb)], [whole, whole]);
+    }),
+  );
+
   it.effect("brings the books to one, runs, names and the ledger", () =>
     Effect.gen(function* () {
       const { duckdb, parquet } = yield* even();
