@@ -66,19 +66,20 @@ export interface Coverage {
 
 /**
  * Kills `scenario` so many times. `draw`: numbers from 0 to below 1. What was not hit yet comes first, and `coverage` is told of
- * what was.
+ * what was. `chain`: kills at these targets instead.
  */
 export const chaos = Effect.fn("chaos")(function* (
   scenario: Scenario,
   kills: number,
   draw: () => number,
   coverage: Coverage,
+  chain?: ReadonlyArray<Target>,
 ) {
   const prepared = yield* scenario.prepare;
   const reference = yield* Effect.scoped(refer(scenario, prepared));
   const kinds = reference.points.flatMap(({ label }) => [`before ${label}`, `after ${label}`]);
   for (const kind of kinds) coverage.known.add(kind);
-  const targets = targetsOf(reference, kills, draw, coverage.hit);
+  const targets = chain?.slice() ?? targetsOf(reference, kills, draw, coverage.hit);
   const hit = new Set<string>();
   const violations: Array<string> = [];
   let [killed, unreached] = [0, 0];
@@ -88,8 +89,11 @@ export const chaos = Effect.fn("chaos")(function* (
     const outcome = yield* Effect.scoped(endure(scenario, prepared, reference, chain));
     killed += outcome.killed.length;
     unreached += outcome.unreached.length;
-    for (const target of outcome.killed) if ("kind" in target) hit.add(target.kind);
-    for (const kind of hit) coverage.hit.add(kind);
+    for (const target of outcome.killed) {
+      if (!("kind" in target)) continue;
+      hit.add(target.kind);
+      coverage.hit.add(target.kind);
+    }
     // What a run had no more cause to come to is tried again, early and first in its row; the others go to the end.
     // One that a whole run does not come to, as what depends on how fibers meet, is no place to kill at.
     const again = outcome.unreached
@@ -112,6 +116,16 @@ export const chaos = Effect.fn("chaos")(function* (
 /** As FailPoints.js takes it, and people read it. */
 const nameOf = (target: Target): string =>
   "kind" in target ? target.kind.replace(" ", ` ${target.nth} `) : `after ${target.afterMs} ms`;
+
+/** What a violation says in brackets, as targets again. */
+export const parseChain = (text: string): ReadonlyArray<Target> =>
+  text.split("; ").map((name) => {
+    const [, afterMs] = /^after (\d+) ms$/.exec(name) ?? [];
+    if (afterMs !== undefined) return { afterMs: Number(afterMs) };
+    const [, moment, nth, label] = /^(before|after) (\d+) (.+)$/.exec(name) ?? [];
+    if (label === undefined) throw new Error(`${name} is no target`);
+    return { nth: Number(nth), kind: `${moment} ${label}` };
+  });
 
 /** Every kind of step comes once before any comes twice, those first that were not `hit`. */
 const targetsOf = (
@@ -250,16 +264,15 @@ const tornPartitions = (found: Held, { after, before }: Reference): ReadonlyArra
     Object.values(tableOf)
       .flatMap((table) => [table, `${table}_revisions`])
       .flatMap((table) => {
-        const whole = [before?.[sink], before?.parquet, before?.duckdb, after[sink]].map((held) =>
-          byMonth(held, table),
-        );
-        const is = byMonth(found[sink], table);
-        // What the sink had may not be missing; what the other one had may.
-        const months = new Set([...is.keys(), ...whole[0]!.keys()]);
-        return [...months].flatMap((month) => {
+        const monthsOf = (held: Held | undefined, of: "parquet" | "duckdb") => byMonth(held?.[of], table);
+        const [is, own, then] = [monthsOf(found, sink), monthsOf(before, sink), monthsOf(after, sink)];
+        const others = [monthsOf(before, "parquet"), monthsOf(before, "duckdb")];
+        return [...new Set([...is.keys(), ...own.keys()])].flatMap((month) => {
           const rows = is.get(month);
-          const isWhole = (rows === undefined ? [whole[0]!, whole[3]!] : whole).some((one) => one.get(month) === rows);
-          return isWhole ? [] : [`after the kill ${sink} ${table} ${month} was torn: ${rows ?? "missing"}`];
+          // What the sink had may not be missing; what the other one had may.
+          const whole = rows === undefined ? [own, then] : [...others, then];
+          if (whole.some((months) => months.get(month) === rows)) return [];
+          return [`after the kill ${sink} ${table} ${month} was torn: ${rows ?? "missing"}`];
         });
       }),
   );

@@ -4,11 +4,13 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import { leaveRow } from "../SummaryReporter.ts";
-import { chaos, type Coverage } from "./Chaos.ts";
+import { chaos, type Coverage, parseChain } from "./Chaos.ts";
 import { scenarios } from "./Scenario.ts";
 import { random } from "../system/Random.ts";
 
-const kills = Number(process.env["CHAOS_KILLS"] ?? 50);
+/** Of one violation, to bring it back; goes with `CHAOS_ONLY`. */
+const chain = process.env["CHAOS_CHAIN"] === undefined ? undefined : parseChain(process.env["CHAOS_CHAIN"]);
+const kills = chain?.length ?? Number(process.env["CHAOS_KILLS"] ?? 50);
 // The share of the suite is the same every time, as far as fibers meet alike; the long version is another every time.
 const seed = Number(process.env["CHAOS_SEED"] ?? (kills > 50 ? Date.now() % 1_000_000 : 1));
 const only = process.env["CHAOS_ONLY"];
@@ -23,7 +25,7 @@ describe(`kill -9, ${kills} times, seed ${seed}`, () => {
       `${scenario.name}: ${share} kills lose, repeat and alter nothing`,
       ({ task }) =>
         Effect.gen(function* () {
-          const report = yield* Effect.scoped(chaos(scenario, share, random(seed + index), coverage));
+          const report = yield* Effect.scoped(chaos(scenario, share, random(seed + index), coverage, chain));
           const { points, scenario: name, unreached, violations } = report;
           if (kills > 50) {
             leaveRow(task, "chaos", {

@@ -30,9 +30,11 @@ export const repair = Effect.fn("Flow.repair")(function* (
   const swept = first.problems.filter(isSwept);
   yield* Effect.forEach(swept, clear);
   // Of a partition with a change that was cut off, what else is wrong is only seen now.
-  const isBehind = swept.some(({ kind }) => kind === "pending");
-  const seen = isBehind ? yield* verify(sinks) : first;
-  const before = isBehind ? { ...seen, problems: [...swept, ...seen.problems] } : first;
+  const hidSome = swept.some(({ clear: settle, kind }) => kind === "pending" && settle !== undefined);
+  const seen = hidSome ? yield* verify(sinks) : first;
+  const isStill = (problem: Problem) =>
+    seen.problems.some(({ kind, where }) => kind === problem.kind && where === problem.where);
+  const before = { ...seen, problems: [...swept.filter((problem) => !isStill(problem)), ...seen.problems] };
   const faults = before.problems.filter(({ kind }) => !sweepable.has(kind));
   const own = faults.filter(({ kind }) => kind !== "lagging" && kind !== "differing");
   // A file of the books makes room for what the others know; with one sink alone nobody does.

@@ -11,7 +11,14 @@ import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { OneAtATime } from "./Locks.ts";
-import { type KnownLedgers, ledgerFile, type MonthOfLedger, type StagedLedger, stageLedger } from "./ParquetLedger.ts";
+import {
+  commitOf,
+  type KnownLedgers,
+  ledgerFile,
+  type MonthOfLedger,
+  type StagedLedger,
+  stageLedger,
+} from "./ParquetLedger.ts";
 
 /** A partition that is ready to be put in its place. */
 export interface Ready {
@@ -32,9 +39,6 @@ export type Commit = (ready: Ready) => Effect.Effect<void, SinkError>;
 interface Waiting extends Ready {
   readonly done: Deferred.Deferred<void, SinkError>;
 }
-
-/** Nothing where the ledger says all that already. */
-const commitOf = (ledger: StagedLedger | undefined): Effect.Effect<void, SinkError> => ledger?.commit ?? Effect.void;
 
 export const makeLedgerQueue = (
   dataDir: string,

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { bookTables, type Capture, datasets, type UsageMonth } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { type Inspector, inspectPlaced } from "./Inspector.ts";
-import { ledgerFile, parseEntries, remakeLedger, stageLedger } from "./ParquetLedger.ts";
+import { ledgerFile, parseEntries, remakeLedger, writeLedger } from "./ParquetLedger.ts";
 import type { PlacedFile } from "./ParquetRevisions.ts";
 import type { ParquetTree } from "./ParquetTree.ts";
 import { inspectPartition } from "./PartitionInspection.ts";
@@ -67,14 +67,13 @@ const reportLacking = Effect.fnUntraced(function* (
 ) {
   const { path } = yield* ledgerFile(dataDir, { workspaceId, month });
   const named = lacking.map(({ captureId, partition }) => `${captureId} (${partition.dataset})`).join(", ");
-  const staged = stageLedger(dataDir, encoder, { workspaceId, month }, []);
   faults.push({
     sink: "parquet",
     kind,
     where: path,
     detail: `${path} does not have, or not as the usage files have it, the held capture ${named}.`,
     clear: Effect.as(
-      Effect.scoped(Effect.flatMap(staged, (ledger) => ledger?.commit ?? Effect.void)),
+      writeLedger(dataDir, encoder, { workspaceId, month }, []),
       `Entered in ${path} what the usage files hold.`,
     ),
   });

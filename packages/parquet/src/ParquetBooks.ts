@@ -24,7 +24,7 @@ import type { OneAtATime } from "./Locks.ts";
 import { publishFile } from "./ParquetFile.ts";
 import { fileMetadata } from "./ParquetFooter.ts";
 import { fileOf, filesOf } from "./ParquetLayout.ts";
-import { type KnownLedgers, ledgerFile, type MonthOfLedger, readLedger, stageLedger } from "./ParquetLedger.ts";
+import { type KnownLedgers, ledgerFile, type MonthOfLedger, readLedger, writeLedger } from "./ParquetLedger.ts";
 import { readRows } from "./ParquetReader.ts";
 
 export interface ParquetBooks {
@@ -47,9 +47,8 @@ export const makeParquetBooks = (
     month: MonthOfLedger,
     captures: ReadonlyArray<Capture.Capture>,
   ) {
-    const staged = stageLedger(dataDir, encoder, month, captures, known);
-    const committed = Effect.scoped(Effect.flatMap(staged, (ledger) => ledger?.commit ?? Effect.void));
-    yield* oneAtATime((yield* ledgerFile(dataDir, month)).path, committed);
+    const written = writeLedger(dataDir, encoder, month, captures, known);
+    yield* oneAtATime((yield* ledgerFile(dataDir, month)).path, written);
   });
 
   const read = Effect.fnUntraced(function* <R extends Row>(table: Table, workspaceId: string) {

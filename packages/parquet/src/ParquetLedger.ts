@@ -133,6 +133,14 @@ export const stageLedger = Effect.fn("ParquetLedger.stageLedger")(function* (
   return { before, commit: Effect.uninterruptible(commit), leave: Effect.andThen(forget, staged.leave) };
 });
 
+/** The same, staged and put in its place. */
+export const writeLedger = (...given: Parameters<typeof stageLedger>): Effect.Effect<void, SinkError> =>
+  Effect.scoped(Effect.flatMap(stageLedger(...given), commitOf));
+
+/** Puts it in its place; nothing where the ledger says all that already. */
+export const commitOf = (ledger: StagedLedger | undefined): Effect.Effect<void, SinkError> =>
+  ledger?.commit ?? Effect.void;
+
 /**
  * Moves the ledger file of a month away, and puts one in its place that says what the usage files hold, as far as that can be
  * read and written now. Says where to in a sentence. What is written lies beside its place before there is none, and stays there

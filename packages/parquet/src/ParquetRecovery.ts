@@ -23,7 +23,7 @@ import { orMissing, orUnreadable } from "./Attempt.ts";
 import { leftoversIn, publishFile, removeLeftover } from "./ParquetFile.ts";
 import { parseSupersededUntil, revisionsMetadata } from "./ParquetFooter.ts";
 import { fileName, filesOf, listBelow, parseFile, tableDirectory, type TableFile } from "./ParquetLayout.ts";
-import { heldOfMonth, ledgerFile, type MonthOfLedger, readEntries, stageLedger } from "./ParquetLedger.ts";
+import { heldOfMonth, ledgerFile, type MonthOfLedger, readEntries, writeLedger } from "./ParquetLedger.ts";
 import { readMetadata } from "./ParquetReader.ts";
 import {
   heldCapture,
@@ -108,9 +108,7 @@ const completeLedger = Effect.fnUntraced(function* (
   const led = marked.filter((one) =>
     committed.some((held) => Partition.equals(one.partition, held.partition) && Capture.byTime(one, held) < 0),
   );
-  yield* Effect.scoped(
-    Effect.flatMap(stageLedger(dataDir, encoder, of, led), (ledger) => ledger?.commit ?? Effect.void),
-  );
+  yield* writeLedger(dataDir, encoder, of, led);
 });
 
 const has = (captures: ReadonlyArray<Capture.Capture>, { captureId }: Capture.Capture): boolean =>

@@ -2,9 +2,9 @@
  * The revisions that a capture is about to replace, kept until it is known whether it did: usage file and revisions file are two,
  * and can only be renamed one after the other.
  *
- * The copy is named after what is to be committed, the fingerprint of the new usage file. While it lies there, the usage file says
- * what stands: when it is that one the new revisions do, and else the copy goes back. So a process may be killed at any point, and a failed rename can be undone on a disk
- * that is full.
+ * The copy is named after what is to be committed, the fingerprint of the new usage file. While it lies there, the usage file
+ * says what stands: when it is that one the new revisions do, and else the copy goes back. So a process may be killed at any
+ * point, and a failed rename can be undone on a disk that is full.
  */
 import { existsSync } from "node:fs";
 import { copyFile, link, open, readdir, rename, rm, stat } from "node:fs/promises";

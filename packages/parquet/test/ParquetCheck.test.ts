@@ -136,6 +136,14 @@ describe("catches", () => {
     bytes.writeBigInt64LE(value);
     return bytes;
   };
+  /** What comes last in a file is its footer. */
+  const lieIn = (path: string, truth: bigint | string, lie: bigint | string): void => {
+    const bytes = readFileSync(path);
+    const at = bytes.lastIndexOf(bytesOf(truth));
+    assert.isAbove(at, 0);
+    bytesOf(lie).copy(bytes, at);
+    writeFileSync(path, bytes);
+  };
   const lies: ReadonlyArray<readonly [title: string, truth: bigint | string, lie: bigint | string]> = [
     ["a greatest count that is too small", 900_000_000_000n, 899_999_999_999n],
     ["a least count that is too large", 800_000_000_000n, 800_000_000_001n],
@@ -151,11 +159,7 @@ describe("catches", () => {
           text: index === 0 ? "zz-last" : "aa-first",
         }));
         const request = yield* written(rows);
-        const bytes = readFileSync(request.path);
-        const at = bytes.lastIndexOf(bytesOf(truth));
-        assert.isAbove(at, 0);
-        bytesOf(lie).copy(bytes, at);
-        writeFileSync(request.path, bytes);
+        lieIn(request.path, truth, lie);
         assert.include(yield* mismatch(request), "statistics");
       }),
     );
@@ -173,11 +177,7 @@ describe("catches", () => {
       Effect.gen(function* () {
         const request = yield* written(counts.map((count) => ({ ...everyTypeRows(1)[0], count })));
         yield* checkFile(request);
-        const bytes = readFileSync(request.path);
-        const at = bytes.lastIndexOf(bytesOf(truth));
-        assert.isAbove(at, 0);
-        bytesOf(lie).copy(bytes, at);
-        writeFileSync(request.path, bytes);
+        lieIn(request.path, truth, lie);
         assert.include(yield* mismatch(request), "statistics");
       }),
     );

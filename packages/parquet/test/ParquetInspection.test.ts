@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import { fileOf, parquetDirectory } from "../src/ParquetLayout.ts";
 import { mtuTable } from "./Setting.ts";
-import { contents, january, opened, partition, steps, workspaceId } from "./SinkSetting.ts";
+import { contents, january, markBeside, opened, partition, steps, workspaceId } from "./SinkSetting.ts";
 import { onlyFault, sound } from "./InspectionSetting.ts";
 
 describe("a sink in which all is well", () => {
@@ -68,7 +68,7 @@ describe("what does not belong there", () => {
   it.effect("is removed when a killed process left it, and left when one that lives writes it", () =>
     Effect.gen(function* () {
       const { data, sink } = yield* sound();
-      const left = join(dirname(data), `.data.parquet.${process.pid}.0123456789ab.tmp`);
+      const left = markBeside(data);
       const written = join(dirname(data), `.data.parquet.${process.ppid}.0123456789ab.tmp`);
       for (const path of [left, written]) writeFileSync(path, "half");
       const fault = yield* onlyFault(sink);

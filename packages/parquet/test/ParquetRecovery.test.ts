@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
-import { bookTables, type Capture, type Encoder, sinkError } from "@segmeter/domain";
+import { bookTables, type Capture } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
 import { readEntries } from "../src/ParquetLedger.ts";
@@ -21,10 +21,13 @@ import { heldFingerprint } from "../src/ParquetRevisions.ts";
 import { keepPrevious } from "../src/PreviousRevisions.ts";
 import {
   after,
+  behind,
   capture,
   captured,
   contents,
+  full,
   january,
+  markBeside,
   opened,
   partition,
   revision,
@@ -35,9 +38,6 @@ import {
 } from "./SinkSetting.ts";
 
 const nothing = { removed: [], rolledBack: [] };
-
-/** What a process leaves that is killed before a rename. */
-const markBeside = (path: string): string => join(dirname(path), `.data.parquet.${process.pid}.0123456789ab.tmp`);
 
 describe("a process that was killed in the middle of a replace", () => {
   /** The files before and after a capture that changes revisions, and what lies there from one rename to the next. */
@@ -131,14 +131,10 @@ it.effect("revisions that could not be put back at once are, before the next cap
 describe("recovering", () => {
   it.effect("tells the ledger of a capture that was committed just before the kill", () =>
     Effect.gen(function* () {
-      const { dataDir, ledger, sink } = yield* after(2);
-      const behind = readFileSync(ledger);
-      yield* sink.replace(steps[2].captured, steps[2].superseded);
-      const complete = contents(dataDir);
-      writeFileSync(ledger, behind);
+      const { complete, dataDir, ledger, old } = yield* behind;
       // Without a ledger file on its way there is nothing to be told.
       assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), nothing);
-      assert.deepStrictEqual(readFileSync(ledger), behind);
+      assert.deepStrictEqual(readFileSync(ledger), old);
       const left = markBeside(ledger);
       writeFileSync(left, complete[ledger]!, "latin1");
       assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), { removed: [left], rolledBack: [] });
@@ -189,14 +185,11 @@ describe("recovering", () => {
 
   it.effect("leaves what tells of a ledger that cannot be read, until it can be", () =>
     Effect.gen(function* () {
-      const { dataDir, ledger, sink } = yield* after(2);
-      const behind = readFileSync(ledger);
-      yield* sink.replace(steps[2].captured, steps[2].superseded);
-      const complete = contents(dataDir);
-      writeFileSync(markBeside(ledger), readFileSync(ledger));
+      const { complete, dataDir, ledger, old } = yield* behind;
+      writeFileSync(markBeside(ledger), complete[ledger]!, "latin1");
       writeFileSync(ledger, "PAR1");
       assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), nothing);
-      writeFileSync(ledger, behind);
+      writeFileSync(ledger, old);
       assert.deepStrictEqual((yield* recover(dataDir, parquetJsEncoder)).removed, [markBeside(ledger)]);
       assert.deepStrictEqual(contents(dataDir), complete);
     }),
@@ -231,16 +224,8 @@ describe("recovering", () => {
 
   it.effect("tells it still when it was cut off itself before that", () =>
     Effect.gen(function* () {
-      const { data, dataDir, ledger, sink } = yield* after(2);
-      const behind = readFileSync(ledger);
-      yield* sink.replace(steps[2].captured, steps[2].superseded);
-      const complete = contents(dataDir);
-      writeFileSync(ledger, behind);
+      const { complete, data, dataDir, ledger } = yield* behind;
       for (const path of [data, ledger]) writeFileSync(markBeside(path), "half");
-      const full: Encoder = {
-        name: "parquetjs",
-        encode: ({ path }) => Effect.fail(sinkError(`write ${path}`, "Full", "No space.")),
-      };
       assert.strictEqual((yield* Effect.flip(recover(dataDir, full))).reason, "Full");
       // What takes up space is gone, and what tells of the ledger is not.
       assert.deepStrictEqual([data, ledger].map(markBeside).map(existsSync), [false, true]);
@@ -359,7 +344,7 @@ describe("recovering", () => {
   it.effect("sweeps temporary files", () =>
     Effect.gen(function* () {
       const { data, dataDir } = yield* after(1);
-      const left = join(dirname(data), `.data.parquet.${process.pid}.0123456789ab.tmp`);
+      const left = markBeside(data);
       writeFileSync(left, "half");
       assert.deepStrictEqual(yield* recover(dataDir, parquetJsEncoder), { removed: [left], rolledBack: [] });
     }),

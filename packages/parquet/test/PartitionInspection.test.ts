@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { assert, describe, it } from "@effect/vitest";
-import { bookTables, type Capture, type CaptureRow, type Encoder, type Inspection, sinkError } from "@segmeter/domain";
+import { bookTables, type Capture, type CaptureRow, type Inspection } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
 import { fileMetadata, fingerprintOf } from "../src/ParquetFooter.ts";
 import { parquetJsEncoder } from "../src/ParquetJsEncoder.ts";
@@ -10,7 +10,18 @@ import { readRows } from "../src/ParquetReader.ts";
 import { recover } from "../src/ParquetRecovery.ts";
 import { openParquetSink } from "../src/ParquetSink.ts";
 import { keepPrevious } from "../src/PreviousRevisions.ts";
-import { after, capture, contents, partition, revision, steps, version } from "./SinkSetting.ts";
+import {
+  after,
+  behind,
+  capture,
+  contents,
+  full,
+  markBeside,
+  partition,
+  revision,
+  steps,
+  version,
+} from "./SinkSetting.ts";
 import { kinds, onlyFault, place, superseded, written } from "./InspectionSetting.ts";
 
 describe("revisions that are pending", () => {
@@ -85,15 +96,9 @@ it.effect("revisions that were cut off on their way are left to who replaces a u
 );
 
 describe("the ledger", () => {
-  const markBeside = (ledger: string) => join(dirname(ledger), `.data.parquet.${process.pid}.0123456789ab.tmp`);
-
   it.effect("that lacks a held capture is complete before what tells of that is removed", () =>
     Effect.gen(function* () {
-      const { dataDir, ledger, sink } = yield* after(2);
-      const behind = readFileSync(ledger);
-      yield* sink.replace(steps[2].captured, steps[2].superseded);
-      const complete = contents(dataDir);
-      writeFileSync(ledger, behind);
+      const { complete, dataDir, ledger, sink } = yield* behind;
       writeFileSync(markBeside(ledger), complete[ledger]!, "latin1");
       const fault = (yield* sink.inspect).faults.find(({ where }) => where === markBeside(ledger));
       yield* fault!.clear!;
@@ -123,10 +128,6 @@ describe("the ledger", () => {
     Effect.gen(function* () {
       const { dataDir, ledger } = yield* after(2);
       writeFileSync(ledger, "PAR1");
-      const full: Encoder = {
-        name: "parquetjs",
-        encode: ({ path }) => Effect.fail(sinkError(`write ${path}`, "Full", "No space.")),
-      };
       const sink = yield* openParquetSink({ dataDir, encoder: full });
       assert.include(yield* (yield* onlyFault(sink)).clear!, "Moved");
       assert.deepStrictEqual(readdirSync(dirname(ledger)), []);
@@ -135,16 +136,12 @@ describe("the ledger", () => {
 
   it.effect("that lacks a held capture is told what the usage files hold", () =>
     Effect.gen(function* () {
-      const { ledger, sink } = yield* after(2);
-      const behind = readFileSync(ledger);
-      yield* sink.replace(steps[2].captured, steps[2].superseded);
-      const complete = readFileSync(ledger);
-      writeFileSync(ledger, behind);
+      const { complete, ledger, sink } = yield* behind;
       const fault = yield* onlyFault(sink);
       assert.deepStrictEqual([fault.kind, fault.where, fault.partition], ["leftover", ledger, undefined]);
       assert.include(fault.detail, "capture-3");
       yield* fault.clear!;
-      assert.deepStrictEqual(readFileSync(ledger), complete);
+      assert.strictEqual(readFileSync(ledger, "latin1"), complete[ledger]);
       assert.deepStrictEqual((yield* sink.inspect).faults, []);
     }),
   );

@@ -1,8 +1,8 @@
 /**
  * What the tests of the sink stand on: a sink on a directory of its own, and a partition with a history of three captures.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import {
   bookTables,
   type Capture,
@@ -11,6 +11,7 @@ import {
   type Partition,
   type Revision,
   revisionTables,
+  sinkError,
   UsageMonth,
   type UsageRow,
 } from "@segmeter/domain";
@@ -98,3 +99,24 @@ export const after = Effect.fn("after")(function* (count: number) {
   for (const { captured, superseded } of steps.slice(0, count)) yield* setting.sink.replace(captured, superseded);
   return setting;
 });
+
+/** What a process leaves that is killed before it renames a file to `path`. */
+export const markBeside = (path: string): string =>
+  join(dirname(path), `.data.parquet.${process.pid}.0123456789ab.tmp`);
+
+/** The same as after three steps, but the ledger is that of after two. `complete`: everything, with the ledger of after three. */
+export const behind = Effect.gen(function* () {
+  const setting = yield* after(2);
+  const { dataDir, ledger, sink } = setting;
+  const old = readFileSync(ledger);
+  yield* sink.replace(steps[2].captured, steps[2].superseded);
+  const complete = contents(dataDir);
+  writeFileSync(ledger, old);
+  return { ...setting, complete, old };
+});
+
+/** Cannot write a thing. */
+export const full: Encoder = {
+  name: "parquetjs",
+  encode: ({ path }) => Effect.fail(sinkError(`write ${path}`, "Full", "No space.")),
+};
