@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import type { DataPageHeader, SchemaElement } from "hyparquet";
-import { convertWithDictionary } from "hyparquet/src/convert.js";
 import { readDataPage } from "hyparquet/src/datapage.js";
 import { join } from "node:path";
 import { withParquet } from "../src/ParquetColumns.ts";
@@ -71,18 +70,6 @@ describe("nullable columns of a file by DuckDB", () => {
       }),
     );
   }
-
-  it("may not have an index that its dictionary does not", () => {
-    for (const dictionary of [Int32Array.of(5, 6), BigInt64Array.of(5n, 6n)]) {
-      const read = (...indexes: ReadonlyArray<number>) =>
-        convertWithDictionary(indexes as never, dictionary, "RLE_DICTIONARY", {} as never);
-      assert.deepStrictEqual(
-        [...(read(1, 0, 1) as ReadonlyArray<unknown>)],
-        [1, 0, 1].map((index) => dictionary[index]),
-      );
-      assert.throws(() => read(1, 2), "out of range");
-    }
-  });
 
   it("may have a page without values, whose levels take no bytes", () => {
     const element: SchemaElement = { name: "count", type: "INT64", repetition_type: "OPTIONAL" };
