@@ -1,9 +1,8 @@
-/** The thread that `SinkThread` starts. */
+/** The thread that `SinkThread` has its sinks on. */
 import { enableCompileCache } from "node:module";
-import { parentPort, workerData } from "node:worker_threads";
-import type { Opening } from "./SinkThread.ts";
+import { parentPort } from "node:worker_threads";
 
 // A thread has none of its process's.
 enableCompileCache();
 const { serveSinks } = await import("./ServeSinks.ts");
-await serveSinks(parentPort!, workerData as Opening);
+await serveSinks(parentPort!);

@@ -40,12 +40,6 @@ export const openDuckDB = (
     ({ openDuckDBSink }) => openDuckDBSink({ path, access }),
   );
 
-/** Reads the program of what is to be opened, which takes longer than to open it. */
-export const loadAdapter = (part: "directory" | "database"): Effect.Effect<unknown> =>
-  Effect.promise((): Promise<unknown> =>
-    part === "directory" ? import("@segmeter/parquet") : import("@segmeter/duckdb"),
-  );
-
 export interface SinkRequest {
   readonly dataDir: string;
   readonly names: ReadonlyArray<OfferedSink>;
@@ -75,43 +69,23 @@ export interface OpenedSinks {
   readonly notes: ReadonlyArray<string>;
 }
 
-/** A data directory that is open for writing. */
-export interface OpenedDirectory extends OpenedSinks {
-  /** Mends and sweeps what a killed run left. */
-  readonly sweep: Effect.Effect<void, SinkError>;
-}
-
-/** Becomes the directory's one writer, and opens the sinks of files in it, those that are asked for. */
-export const openDirectory = Effect.fn("openDirectory")(function* (
-  { dataDir, encoder: encoderName, names }: SinkRequest,
-  command: string,
-): Effect.fn.Return<OpenedDirectory, SinkError, Scope.Scope> {
-  const encoder = yield* openEncoder(encoderName);
-  const notes = yield* enterDataDirectory(dataDir, command, encoder);
-  const sinks = names.includes("parquet") ? [yield* openParquet(dataDir, encoder)] : [];
-  const { recover } = yield* Effect.promise(() => import("@segmeter/parquet"));
-  return { sinks, notes, sweep: Effect.andThen(recover(dataDir, encoder), sweepDatabaseLeftovers(dataDir)) };
-});
-
-/** Opens the database, if it is asked for, in a directory that is open already. */
-export const openDatabase = ({
-  dataDir,
-  names,
-}: SinkRequest): Effect.Effect<ReadonlyArray<Sink>, SinkError, Scope.Scope> =>
-  Effect.all(names.includes("duckdb") ? [openDuckDB(databasePath(dataDir), "read-write")] : []);
-
 /**
- * Opens them for writing, and creates what is not there. Nothing is written before DuckDB is open, for it tells whether some
- * other program holds the database; nor is the database made where the Parquet sink can't be. What a killed run left is swept.
+ * Becomes the directory's one writer, and opens the sinks in it that are asked for, making what is not there. Nothing is written
+ * before DuckDB is open, for it tells whether some other program holds the database; nor is the database made where the Parquet
+ * sink can't be. What a killed run left is mended and swept.
  */
 export const openSinks = Effect.fn("openSinks")(function* (
-  request: SinkRequest,
+  { dataDir, encoder: encoderName, names }: SinkRequest,
   command: string,
 ): Effect.fn.Return<OpenedSinks, SinkError, Scope.Scope> {
-  const { notes, sinks, sweep } = yield* openDirectory(request, command);
-  const databases = yield* openDatabase(request);
-  yield* sweep;
-  return { sinks: [...sinks, ...databases], notes };
+  const encoder = yield* openEncoder(encoderName);
+  const notes = yield* enterDataDirectory(dataDir, command, encoder);
+  const parquet = names.includes("parquet") ? [yield* openParquet(dataDir, encoder)] : [];
+  const duckdb = names.includes("duckdb") ? [yield* openDuckDB(databasePath(dataDir), "read-write")] : [];
+  const { recover } = yield* Effect.promise(() => import("@segmeter/parquet"));
+  yield* recover(dataDir, encoder);
+  yield* sweepDatabaseLeftovers(dataDir);
+  return { sinks: [...parquet, ...duckdb], notes };
 });
 
 /** Opens those that exist already, to look at what they hold; creates and changes nothing. */

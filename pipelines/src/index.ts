@@ -6,6 +6,6 @@ export { holderOf, lockDataDirectory } from "./DataLock.ts";
 export { rebuildDirectory } from "./Rebuild.ts";
 export { readRejects, rejectFiles } from "./RejectFiles.ts";
 export { openExistingSinks, openSinks, type SinkRequest } from "./Sinks.ts";
-export { startSinkThreads } from "./SinkThread.ts";
+export { openSinkThread } from "./SinkThread.ts";
 export { openToVerify, verifyDirectory } from "./VerifyDirectory.ts";
 export { version } from "./Version.ts";

@@ -3,6 +3,7 @@
  * The process: signals in, exit code out.
  */
 import { enableCompileCache } from "node:module";
+import { startEarly } from "./SinkWorker.ts";
 
 enableCompileCache();
 // As process 1 of a container it would miss a signal that comes before its handlers do.
@@ -10,6 +11,9 @@ const early = { SIGINT: () => process.exit(130), SIGTERM: () => process.exit(143
 for (const [signal, end] of Object.entries(early)) process.once(signal, end);
 // What is captured, and DuckDB's log beside it, is this user's alone.
 process.umask(0o077);
+const [command, ...flags] = process.argv.slice(2);
+const isRun = command === "backfill" || command === "nightly";
+if (isRun && !flags.some((flag) => ["--dry-run", "--help", "-h"].includes(flag))) startEarly();
 
 const [{ main, withoutToken }, { exitCodes, interruption }, NodeRuntime, NodeServices, Cause, Effect, Exit] =
   await Promise.all([

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest";
 import type { SinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
-import { startSinkThreads } from "../src/index.ts";
+import { partition, sample } from "../../test/contract/Samples.ts";
+import { openSinkThread } from "../src/index.ts";
 
 /** A thread that opens, and at the first call of a sink does what it is told. */
 const thread = (atCall: string, atOpening = 'say({ _tag: "Opened", names: ["parquet"], notes: [] })'): URL =>
@@ -9,9 +10,8 @@ const thread = (atCall: string, atOpening = 'say({ _tag: "Opened", names: ["parq
     `data:text/javascript,${encodeURIComponent(`
       import { parentPort } from "node:worker_threads";
       const say = (said) => parentPort.postMessage(said);
-      parentPort.on("message", (asked) => {
+      parentPort.on("message", ([asked]) => {
         if (asked._tag === "Open") ${atOpening};
-        else if (asked._tag === "Sweep") say({ id: asked.id, _tag: "Done", value: undefined });
         else if (asked._tag === "Close") parentPort.close();
         else { ${atCall} }
       });
@@ -19,7 +19,7 @@ const thread = (atCall: string, atOpening = 'say({ _tag: "Opened", names: ["parq
   );
 
 const opened = (program: URL) =>
-  Effect.flatten(startSinkThreads({ dataDir: "/nowhere", names: ["parquet"], encoder: "parquetjs" }, "test", program));
+  Effect.flatten(openSinkThread({ dataDir: "/nowhere", names: ["parquet"], encoder: "parquetjs" }, "test", program));
 
 /** What two calls of one sink end with, the second made when the first has ended. */
 const twoCalls = (program: URL): Effect.Effect<ReadonlyArray<SinkError>, SinkError> =>
@@ -51,5 +51,32 @@ describe("a thread that dies", () => {
       const error = yield* Effect.flip(Effect.scoped(opened(thread("", "process.exit(1)"))));
       assert.strictEqual(error.reason, "Broken");
     }),
+  );
+});
+
+describe("a partition that several sinks take", () => {
+  /** Two sinks; a call of either is answered when both are there, and fails unless they came with the same rows. */
+  const two: URL = new URL(
+    `data:text/javascript,${encodeURIComponent(`
+      import { parentPort } from "node:worker_threads";
+      const say = (said) => parentPort.postMessage(said);
+      parentPort.on("message", (asked) => {
+        if (asked[0]._tag === "Open") return say({ _tag: "Opened", names: ["parquet", "duckdb"], notes: [] });
+        if (asked[0]._tag === "Close") return parentPort.close();
+        const [a, b] = asked;
+        const isOne = asked.length === 2 && a.sink !== b.sink && a.args[0].rows === b.args[0].rows;
+        for (const { id } of asked) say(isOne ? { id, _tag: "Done" } : { id, _tag: "Died", message: "handed over twice" });
+      });
+    `)}`,
+  );
+
+  it.live("is handed over once", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { sinks } = yield* opened(two);
+        const captured = sample(partition("workspace-mtu", "2024-01"));
+        yield* Effect.forEach(sinks, (sink) => sink.replace(captured), { concurrency: "unbounded" });
+      }),
+    ),
   );
 });

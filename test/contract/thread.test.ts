@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bundleDirectory, isBundleFresh, threadEntry } from "../../pipelines/scripts/BuiltProgram.js";
-import { startSinkThreads } from "../../pipelines/src/index.ts";
+import { openSinkThread } from "../../pipelines/src/index.ts";
 import { selectRows } from "./ForeignReader.ts";
 import { sinkContract } from "./SinkContract.ts";
 
@@ -24,7 +24,7 @@ const byRow = (sink: Sink): Sink => ({
 sinkContract(
   "duckdb, on a thread",
   (dataDir) =>
-    startSinkThreads({ dataDir, names: ["duckdb"], encoder: "parquetjs" }, "test", program).pipe(
+    openSinkThread({ dataDir, names: ["duckdb"], encoder: "parquetjs" }, "test", program).pipe(
       Effect.flatten,
       Effect.map(({ sinks }) => byRow(sinks[0]!)),
     ),

@@ -57,18 +57,18 @@ export const runCaptureCommand = Effect.fn("runCaptureCommand")(function* (
   const names = given.sink.length === 0 ? sinkNames : sinkNames.filter((name) => given.sink.includes(name));
   const request = { dataDir, names, encoder: parquetEncoder };
 
-  // First of all, for the threads read their programs while this one reads the rest of its own.
-  const threads = dryRun
+  // First of all, for the thread opens them while this one reads the rest of its program.
+  const opening = dryRun
     ? undefined
     : yield* Effect.flatMap(
         Effect.promise(() => import("../SinkThread.ts")),
-        ({ startSinkThreads }) => startSinkThreads(request, command.name),
+        ({ openSinkThread }) => openSinkThread(request, command.name),
       );
   const { openExistingSinks, rejectFiles, runCapture } = yield* Effect.promise(() => import("../index.ts"));
   const { layerUndici } = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpClient"));
 
   const run = Effect.gen(function* () {
-    const { notes, sinks } = yield* threads ?? openExistingSinks(request);
+    const { notes, sinks } = yield* opening ?? openExistingSinks(request);
     yield* Effect.forEach(notes, (note) => say(`note: ${note}`));
     const throttledMs = (yield* SegmentClient).throttledMs;
     const report = yield* makeRunReport({ command: command.name, json, dryRun, throttledMs });
