@@ -11,15 +11,17 @@ import {
   type DuckDBConnection,
   DuckDBDataChunk,
   DuckDBDateValue,
+  type DuckDBEnumType,
   type DuckDBResult,
   type DuckDBType,
+  DuckDBTypeId,
   DuckDBTimestampValue,
   type DuckDBValue,
-  type DuckDBVector,
   ENUM,
   TIMESTAMP,
   VARCHAR,
 } from "@duckdb/node-api";
+import bindings from "@duckdb/node-bindings";
 import {
   type Column,
   type ColumnData,
@@ -101,12 +103,11 @@ export const appendRows = async (
       fillers.map(({ type }) => type),
       Math.min(chunkRows, length),
     );
-    // Taken once: to take a vector of an enumeration reads all of its texts.
-    const vectors = fillers.map((_, index) => chunk.getColumnVector(index));
+    const fills = fillers.map(({ into }, index) => into(chunk, index));
     for (let start = 0; start < length; start += chunkRows) {
       const count = Math.min(chunkRows, length - start);
       chunk.rowCount = count;
-      fillers.forEach(({ fill }, index) => fill(vectors[index]!, start, count));
+      for (const fill of fills) fill(start, count);
       appender.appendDataChunk(chunk);
     }
     appender.flushSync();
@@ -133,10 +134,14 @@ const itemOf = (column: Column, index: number, value: Value): DuckDBValue => {
   return item;
 };
 
-/** What DuckDB is to take a column for, and what fills a vector with the rows from one on. */
+/** Fills a column of a chunk with so many rows, from one on. */
+type Fill = (start: number, count: number) => void;
+
 interface Filler {
+  /** What DuckDB is to take the column for. */
   readonly type: DuckDBType;
-  readonly fill: (vector: DuckDBVector, start: number, count: number) => void;
+  /** To be called once for each chunk: to take its vector costs more than to fill it. */
+  readonly into: (chunk: DuckDBDataChunk, index: number) => Fill;
 }
 
 /** A column of one value, which every row has. */
@@ -144,32 +149,89 @@ const constantly = (column: Column, value: Value): ColumnData =>
   columnsOf({ name: column.name, columns: [column] }, [{ [column.name]: value }]).data[0]!;
 
 const fillerOf = (column: Column, data: ColumnData, length: number): Filler => {
+  const isConstant = data.values.length < length;
+  if (isConstant || data.nulls !== undefined) return itemFiller(types[column.type], column, data, isConstant);
+  if (column.type === "VARCHAR") {
+    const enumeration = enumerationOf(data, length);
+    if (enumeration !== undefined) return enumerationFiller(enumeration, data.values as Uint32Array);
+  }
+  if (column.type === "BIGINT") return { type: BIGINT, into: copier(data.values as BigInt64Array) };
+  if (column.type === "TIMESTAMP") return { type: TIMESTAMP, into: instantsFiller(column, data) };
+  return itemFiller(types[column.type], column, data, false);
+};
+
+/** Value by value, as DuckDB's own API takes them. */
+const itemFiller = (type: DuckDBType, column: Column, data: ColumnData, isConstant: boolean): Filler => {
   const { nulls, values } = data;
   const read = readerOf(column.type, data);
-  const isConstant = values.length < length;
   return {
-    type: (column.type === "VARCHAR" ? enumerationOf(data, length) : undefined) ?? types[column.type],
-    fill: (vector, start, count) => {
-      // Rows beside each other often share a day, a period or an instant, for each of which DuckDB wants an object.
-      let before = -1;
-      let item: DuckDBValue = null;
-      for (let offset = 0; offset < count; offset++) {
-        const index = isConstant ? 0 : start + offset;
-        if (before < 0 || nulls !== undefined || values[index] !== values[before])
-          item = itemOf(column, index, read(index));
-        before = index;
-        vector.setItem(offset, item);
-      }
-      vector.flush();
+    type,
+    into: (chunk, place) => {
+      const vector = chunk.getColumnVector(place);
+      return (start, count) => {
+        // Rows beside each other often share a day, or a text, for each of which DuckDB wants an object.
+        let before = -1;
+        let item: DuckDBValue = null;
+        for (let offset = 0; offset < count; offset++) {
+          const index = isConstant ? 0 : start + offset;
+          if (before < 0 || nulls !== undefined || values[index] !== values[before])
+            item = itemOf(column, index, read(index));
+          before = index;
+          vector.setItem(offset, item);
+        }
+        vector.flush();
+      };
     },
   };
+};
+
+type Stored = BigInt64Array | Uint8Array | Uint16Array | Uint32Array;
+
+/** Copies what is stored as DuckDB stores it: no value becomes an object of its own. There are no nulls. */
+const copier =
+  (stored: Stored) =>
+  (chunk: DuckDBDataChunk, index: number): Fill => {
+    const vector = bindings.data_chunk_get_vector(chunk.chunk, index);
+    const { buffer, byteOffset, BYTES_PER_ELEMENT: size } = stored;
+    return (start, count) =>
+      bindings.copy_data_to_vector(vector, 0, buffer as ArrayBuffer, byteOffset + start * size, count * size);
+  };
+
+const instantsFiller =
+  (column: Column, { values }: ColumnData): Filler["into"] =>
+  (chunk, place) => {
+    const stored = new BigInt64Array(chunkRows);
+    const copy = copier(stored)(chunk, place);
+    return (start, count) => {
+      // Rows beside each other often share an instant.
+      let before: number | undefined;
+      let micros = 0n;
+      for (let offset = 0; offset < count; offset++) {
+        const value = values[start + offset] as number;
+        if (value !== before) {
+          if (!Number.isSafeInteger(value)) throw unrepresentable(column, start + offset, value);
+          micros = BigInt(value);
+          before = value;
+        }
+        stored[offset] = micros;
+      }
+      copy(0, count);
+    };
+  };
+
+/** DuckDB has the places of an enumeration in as few bytes as there are texts. */
+const enumerationFiller = (type: DuckDBEnumType, places: Uint32Array): Filler => {
+  const width = { [DuckDBTypeId.UTINYINT]: Uint8Array, [DuckDBTypeId.USMALLINT]: Uint16Array }[
+    type.internalTypeId as number
+  ];
+  return { type, into: copier(width === undefined ? places : width.from(places)) };
 };
 
 /** Rows for each text of a column from which on its texts go as an enumeration: each text by itself is a call into DuckDB. */
 const rowsPerText = 8;
 
 /** DuckDB makes text of it again on its way into the table. Undefined: few rows for each text, or no names for an enumeration. */
-const enumerationOf = ({ texts }: ColumnData, length: number): DuckDBType | undefined => {
+const enumerationOf = ({ texts }: ColumnData, length: number): DuckDBEnumType | undefined => {
   if (texts.length === 0 || texts.length * rowsPerText > length) return undefined;
   if (texts.some((text) => text.includes("\0") || !text.isWellFormed())) return undefined;
   const type = ENUM(texts);

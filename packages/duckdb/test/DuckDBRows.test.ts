@@ -86,6 +86,24 @@ describe("DuckDBRows", () => {
     });
   }
 
+  // Where the places of an enumeration come to need another byte.
+  for (const texts of [1, 255, 256, 257, 65_535, 65_536, 65_537]) {
+    it(`keeps each of ${texts} texts, many rows of each, where it was`, () =>
+      withTable(async (connection) => {
+        const given = Array.from({ length: texts * 9 }, (_, index) => ({
+          ...row,
+          text: `t${index % texts}`,
+          instant: index >> 2,
+          count: BigInt(index),
+        }));
+        await appendRows(connection, target, given);
+        const found = await connection.run(
+          `SELECT count(*) FILTER (text = 't' || (count % ${texts}) AND epoch_us(instant) = count // 4 AND count = rowid) FROM t`,
+        );
+        assert.deepStrictEqual(await found.getRowsJS(), [[BigInt(given.length)]]);
+      }));
+  }
+
   it("puts a constant in every row", async () => {
     const others = rows.map(({ day: _day, text: _text, ...each }) => each);
     const found = await roundTrip(others, { text: "same", day: 1 });
