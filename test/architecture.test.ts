@@ -29,6 +29,7 @@ const allowed: Record<string, ReadonlyArray<string>> = {
 /** Technologies that belong to one package. The domain knows none of them. */
 const owners: Record<string, ReadonlyArray<string>> = {
   "@duckdb/node-api": ["packages/duckdb"],
+  "@duckdb/node-bindings": ["packages/duckdb"],
   "parquetjs-lite": ["packages/parquet"],
   hyparquet: ["packages/parquet"],
   "hyparquet-compressors": ["packages/parquet"],
