@@ -46,7 +46,7 @@ const maxDay = 2 ** 31 - 2;
 // Undefined: the column cannot hold the value exactly.
 const encoders: Record<ColumnType, (value: Value) => DuckDBValue | undefined> = {
   // DuckDB holds UTF-8, which has no form for half of a surrogate pair.
-  VARCHAR: (value) => ((value as string).isWellFormed() ? (value as string) : undefined),
+  VARCHAR: (value) => (typeof value === "string" && value.isWellFormed() ? value : undefined),
   // Beyond, DuckDB means infinity.
   DATE: (value) =>
     Number.isInteger(value) && Math.abs(value as number) <= maxDay ? new DuckDBDateValue(value as number) : undefined,
@@ -149,15 +149,17 @@ const constantly = (column: Column, value: Value): ColumnData =>
   columnsOf({ name: column.name, columns: [column] }, [{ [column.name]: value }]).data[0]!;
 
 const fillerOf = (column: Column, data: ColumnData, length: number): Filler => {
-  const isConstant = data.values.length < length;
-  if (isConstant || data.nulls !== undefined) return itemFiller(types[column.type], column, data, isConstant);
-  if (column.type === "VARCHAR") {
-    const enumeration = enumerationOf(data, length);
-    if (enumeration !== undefined) return enumerationFiller(enumeration, data.values as Uint32Array);
+  const { nulls, values } = data;
+  const isConstant = values.length < length;
+  const enumeration = column.type === "VARCHAR" ? enumerationOf(data, length) : undefined;
+  if (nulls === undefined && enumeration !== undefined) {
+    return enumerationFiller(enumeration, isConstant ? new Uint32Array(length) : (values as Uint32Array));
   }
-  if (column.type === "BIGINT") return { type: BIGINT, into: copier(data.values as BigInt64Array) };
-  if (column.type === "TIMESTAMP") return { type: TIMESTAMP, into: instantsFiller(column, data) };
-  return itemFiller(types[column.type], column, data, false);
+  if (nulls === undefined && !isConstant) {
+    if (column.type === "BIGINT") return { type: BIGINT, into: copier(values as BigInt64Array) };
+    if (column.type === "TIMESTAMP") return { type: TIMESTAMP, into: instantsFiller(column, data) };
+  }
+  return itemFiller(enumeration ?? types[column.type], column, data, isConstant);
 };
 
 /** Value by value, as DuckDB's own API takes them. */
@@ -231,8 +233,10 @@ const enumerationFiller = (type: DuckDBEnumType, places: Uint32Array): Filler =>
 const rowsPerText = 8;
 
 /** DuckDB makes text of it again on its way into the table. Undefined: few rows for each text, or no names for an enumeration. */
-const enumerationOf = ({ texts }: ColumnData, length: number): DuckDBEnumType | undefined => {
+const enumerationOf = ({ texts, values }: ColumnData, length: number): DuckDBEnumType | undefined => {
   if (texts.length === 0 || texts.length * rowsPerText > length) return undefined;
+  // DuckDB would take a place without a text at its word.
+  if ((values as Uint32Array).some((place) => place >= texts.length)) return undefined;
   if (texts.some((text) => text.includes("\0") || !text.isWellFormed())) return undefined;
   const type = ENUM(texts);
   return texts.every((text, place) => type.indexForValue(text) === place) ? type : undefined;

@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { assert, describe, it } from "@effect/vitest";
-import { type Column, type Row, SinkError, type Value } from "@segmeter/domain";
+import { type Column, type ColumnData, columnsOf, type Row, SinkError, type Value } from "@segmeter/domain";
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -104,14 +104,17 @@ describe("DuckDBRows", () => {
       }));
   }
 
-  it("puts a constant in every row", async () => {
-    const others = rows.map(({ day: _day, text: _text, ...each }) => each);
-    const found = await roundTrip(others, { text: "same", day: 1 });
-    assert.deepStrictEqual(
-      found,
-      rows.map((each) => ({ ...each, text: "same", day: 1 })),
-    );
-  });
+  for (const times of [1, 1_000]) {
+    it(`puts a constant in every row, of ${rows.length * times}`, async () => {
+      const many = Array.from({ length: times }, () => rows).flat();
+      const others = many.map(({ day: _day, text: _text, ...each }) => each);
+      const found = await roundTrip(others, { text: "same", day: 1 });
+      assert.deepStrictEqual(
+        found,
+        many.map((each) => ({ ...each, text: "same", day: 1 })),
+      );
+    });
+  }
 
   const refused: ReadonlyArray<readonly [string, Value | undefined]> = [
     ["count", 2n ** 63n],
@@ -159,6 +162,23 @@ describe("DuckDBRows", () => {
         }));
     }
   }
+
+  it("refuses a column whose rows have a text that is not there", () =>
+    withTable(async (connection) => {
+      const { data, length } = columnsOf(
+        { name: "t", columns },
+        Array.from({ length: 100 }, () => row),
+      );
+      const [texts, ...others] = data as [ColumnData, ...Array<ColumnData>];
+      const broken = { length, data: [{ ...texts, values: texts.values.with(99, 1 as never) }, ...others] };
+      const error = await appendRows(connection, target, broken).then(
+        () => undefined,
+        (cause: unknown) => cause,
+      );
+      assert.instanceOf(error, SinkError);
+      assert.strictEqual(error.reason, "Unrepresentable");
+      assert.deepStrictEqual(await readAll(connection), []);
+    }));
 
   it("refuses to read what no row of ours can hold", () =>
     withTable(async (connection) => {
