@@ -5,55 +5,25 @@
  * `Unrepresentable`, never rounded, cut or replaced. Appending takes one reused chunk of 2,048 rows beside DuckDB's own buffer.
  */
 import {
-  BIGINT,
-  BOOLEAN,
-  DATE,
   type DuckDBConnection,
   DuckDBDataChunk,
   DuckDBDateValue,
-  type DuckDBEnumType,
   type DuckDBResult,
-  type DuckDBType,
-  DuckDBTypeId,
   DuckDBTimestampValue,
   type DuckDBValue,
-  ENUM,
-  TIMESTAMP,
-  VARCHAR,
 } from "@duckdb/node-api";
-import bindings from "@duckdb/node-bindings";
 import {
   type Column,
-  type ColumnData,
   columnsOf,
   type ColumnType,
   readerOf,
   type Row,
   type Rows,
-  shown,
   sinkError,
   type Value,
 } from "@segmeter/domain";
+import { chunkRows, constantFiller, fillerOf, itemOf, maxDay } from "./DuckDBColumn.ts";
 import { runAgain } from "./DuckDBStatements.ts";
-
-/** Rows of a chunk: DuckDB's vector size. */
-export const chunkRows = 2_048;
-
-const types: Record<ColumnType, DuckDBType> = { VARCHAR, DATE, TIMESTAMP, BIGINT, BOOLEAN };
-
-const maxDay = 2 ** 31 - 2;
-
-// Undefined: the column cannot hold the value exactly.
-const encoders: Record<ColumnType, (value: Value) => DuckDBValue | undefined> = {
-  // DuckDB holds UTF-8, which has no form for half of a surrogate pair.
-  VARCHAR: (value) => (typeof value === "string" && value.isWellFormed() ? value : undefined),
-  // Beyond, DuckDB means infinity.
-  DATE: (value) =>
-    Number.isInteger(value) && Math.abs(value as number) <= maxDay ? new DuckDBDateValue(value as number) : undefined,
-  TIMESTAMP: (value) => (Number.isSafeInteger(value) ? new DuckDBTimestampValue(BigInt(value as number)) : undefined),
-  BIGINT: (value) => value as bigint,
-  BOOLEAN: (value) => value as boolean,
-};
 
 const decoders: Record<ColumnType, (value: DuckDBValue) => Value | undefined> = {
   VARCHAR: (value) => (typeof value === "string" ? value : undefined),
@@ -95,7 +65,9 @@ export const appendRows = async (
   const left = data.values();
   const fillers = columns.map((column) => {
     const constant = constants[column.name];
-    return fillerOf(column, constant === undefined ? left.next().value! : constantly(column, constant), length);
+    return constant === undefined
+      ? fillerOf(column, left.next().value!, length)
+      : constantFiller(column, constant, length);
   });
   const appender = await connection.createAppender(table, schema, catalog);
   try {
@@ -127,123 +99,6 @@ export const insertRow = async (connection: DuckDBConnection, { columns, table }
   const places = columns.map((_, index) => `$${index + 1}`).join(", ");
   await runAgain(connection, `INSERT INTO ${table} VALUES (${places})`, values);
 };
-
-const itemOf = (column: Column, index: number, value: Value): DuckDBValue => {
-  const item = value === null ? null : encoders[column.type](value);
-  if (item === undefined) throw unrepresentable(column, index, value);
-  return item;
-};
-
-/** Fills a column of a chunk with so many rows, from one on. */
-type Fill = (start: number, count: number) => void;
-
-interface Filler {
-  /** What DuckDB is to take the column for. */
-  readonly type: DuckDBType;
-  /** To be called once for each chunk: to take its vector costs more than to fill it. */
-  readonly into: (chunk: DuckDBDataChunk, index: number) => Fill;
-}
-
-/** A column of one value, which every row has. */
-const constantly = (column: Column, value: Value): ColumnData =>
-  columnsOf({ name: column.name, columns: [column] }, [{ [column.name]: value }]).data[0]!;
-
-const fillerOf = (column: Column, data: ColumnData, length: number): Filler => {
-  const { nulls, values } = data;
-  const isConstant = values.length < length;
-  const enumeration = column.type === "VARCHAR" ? enumerationOf(data, length) : undefined;
-  if (nulls === undefined && enumeration !== undefined) {
-    return enumerationFiller(enumeration, isConstant ? new Uint32Array(length) : (values as Uint32Array));
-  }
-  if (nulls === undefined && !isConstant) {
-    if (column.type === "BIGINT") return { type: BIGINT, into: copier(values as BigInt64Array) };
-    if (column.type === "TIMESTAMP") return { type: TIMESTAMP, into: instantsFiller(column, data) };
-  }
-  return itemFiller(enumeration ?? types[column.type], column, data, isConstant);
-};
-
-/** Value by value, as DuckDB's own API takes them. */
-const itemFiller = (type: DuckDBType, column: Column, data: ColumnData, isConstant: boolean): Filler => {
-  const { nulls, values } = data;
-  const read = readerOf(column.type, data);
-  return {
-    type,
-    into: (chunk, place) => {
-      const vector = chunk.getColumnVector(place);
-      return (start, count) => {
-        // Rows beside each other often share a day, or a text, for each of which DuckDB wants an object.
-        let before = -1;
-        let item: DuckDBValue = null;
-        for (let offset = 0; offset < count; offset++) {
-          const index = isConstant ? 0 : start + offset;
-          if (before < 0 || nulls !== undefined || values[index] !== values[before])
-            item = itemOf(column, index, read(index));
-          before = index;
-          vector.setItem(offset, item);
-        }
-        vector.flush();
-      };
-    },
-  };
-};
-
-type Stored = BigInt64Array | Uint8Array | Uint16Array | Uint32Array;
-
-/** Copies what is stored as DuckDB stores it: no value becomes an object of its own. There are no nulls. */
-const copier =
-  (stored: Stored) =>
-  (chunk: DuckDBDataChunk, index: number): Fill => {
-    const vector = bindings.data_chunk_get_vector(chunk.chunk, index);
-    const { buffer, byteOffset, BYTES_PER_ELEMENT: size } = stored;
-    return (start, count) =>
-      bindings.copy_data_to_vector(vector, 0, buffer as ArrayBuffer, byteOffset + start * size, count * size);
-  };
-
-const instantsFiller =
-  (column: Column, { values }: ColumnData): Filler["into"] =>
-  (chunk, place) => {
-    const stored = new BigInt64Array(chunkRows);
-    const copy = copier(stored)(chunk, place);
-    return (start, count) => {
-      // Rows beside each other often share an instant.
-      let before: number | undefined;
-      let micros = 0n;
-      for (let offset = 0; offset < count; offset++) {
-        const value = values[start + offset] as number;
-        if (value !== before) {
-          if (!Number.isSafeInteger(value)) throw unrepresentable(column, start + offset, value);
-          micros = BigInt(value);
-          before = value;
-        }
-        stored[offset] = micros;
-      }
-      copy(0, count);
-    };
-  };
-
-/** DuckDB has the places of an enumeration in as few bytes as there are texts. */
-const enumerationFiller = (type: DuckDBEnumType, places: Uint32Array): Filler => {
-  const width = { [DuckDBTypeId.UTINYINT]: Uint8Array, [DuckDBTypeId.USMALLINT]: Uint16Array }[
-    type.internalTypeId as number
-  ];
-  return { type, into: copier(width === undefined ? places : width.from(places)) };
-};
-
-/** Rows for each text of a column from which on its texts go as an enumeration: each text by itself is a call into DuckDB. */
-const rowsPerText = 8;
-
-/** DuckDB makes text of it again on its way into the table. Undefined: few rows for each text, or no names for an enumeration. */
-const enumerationOf = ({ texts, values }: ColumnData, length: number): DuckDBEnumType | undefined => {
-  if (texts.length === 0 || texts.length * rowsPerText > length) return undefined;
-  // DuckDB would take a place without a text at its word.
-  if ((values as Uint32Array).some((place) => place >= texts.length)) return undefined;
-  if (texts.some((text) => text.includes("\0") || !text.isWellFormed())) return undefined;
-  const type = ENUM(texts);
-  return texts.every((text, place) => type.indexForValue(text) === place) ? type : undefined;
-};
-
-const unrepresentable = ({ name, type }: Column, row: number, value: Value) =>
-  sinkError("append rows", "Unrepresentable", `Row ${row + 1} has ${shown(value)} for ${name}, which is no ${type}.`);
 
 /**
  * All rows of a result whose columns are `columns`, in that order. Memory: the result and the rows.

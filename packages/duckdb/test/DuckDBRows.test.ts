@@ -4,7 +4,8 @@ import { type Column, type ColumnData, columnsOf, type Row, SinkError, type Valu
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { appendRows, chunkRows, readRows } from "../src/DuckDBRows.ts";
+import { chunkRows } from "../src/DuckDBColumn.ts";
+import { appendRows, readRows } from "../src/DuckDBRows.ts";
 import { columnDefinitions } from "../src/DuckDBSchema.ts";
 
 setFlagsFromString("--expose-gc");
@@ -163,22 +164,30 @@ describe("DuckDBRows", () => {
     }
   }
 
-  it("refuses a column whose rows have a text that is not there", () =>
-    withTable(async (connection) => {
-      const { data, length } = columnsOf(
-        { name: "t", columns },
-        Array.from({ length: 100 }, () => row),
-      );
-      const [texts, ...others] = data as [ColumnData, ...Array<ColumnData>];
-      const broken = { length, data: [{ ...texts, values: texts.values.with(99, 1 as never) }, ...others] };
-      const error = await appendRows(connection, target, broken).then(
-        () => undefined,
-        (cause: unknown) => cause,
-      );
-      assert.instanceOf(error, SinkError);
-      assert.strictEqual(error.reason, "Unrepresentable");
-      assert.deepStrictEqual(await readAll(connection), []);
-    }));
+  const { data, length } = columnsOf(
+    { name: "t", columns },
+    Array.from({ length: 100 }, () => row),
+  );
+  const strangeText = (texts: ColumnData) => ({ ...texts, values: texts.values.with(99, 1 as never) });
+  const shorter = (given: ColumnData) => ({ ...given, values: given.values.slice(0, 99) });
+  for (const [how, name, damage] of [
+    ["whose rows have a text that is not there", "text", strangeText],
+    ["that has fewer values than there are rows", "text", shorter],
+    ["that has fewer values than there are rows", "count", shorter],
+    ["that has fewer values than there are rows", "day", shorter],
+  ] as const) {
+    it(`refuses a column ${how}: ${name}`, () =>
+      withTable(async (connection) => {
+        const given = { length, data: data.map((one, index) => (columns[index]!.name === name ? damage(one) : one)) };
+        const error = await appendRows(connection, target, given).then(
+          () => undefined,
+          (cause: unknown) => cause,
+        );
+        assert.instanceOf(error, SinkError);
+        assert.strictEqual(error.reason, "Unrepresentable");
+        assert.deepStrictEqual(await readAll(connection), []);
+      }));
+  }
 
   it("refuses to read what no row of ours can hold", () =>
     withTable(async (connection) => {
