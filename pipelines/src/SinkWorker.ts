@@ -11,8 +11,8 @@ export interface SinkWorker {
 }
 
 /**
- * Columns and pages are outside of V8's heap; what is short-lived within it is little. With V8's own bound, of 48 MiB, a thread
- * keeps twice to four times the memory, and takes no less time.
+ * Columns and pages are outside of V8's heap; what is short-lived within it is little. It is what the `segmeter` script gives every
+ * thread, for those who start the program without that: three times its `--max-semi-space-size`.
  */
 const resourceLimits = { maxYoungGenerationSizeMb: 12 };
 
@@ -40,9 +40,10 @@ export const startEarly = (): void => {
   early.worker.unref();
 };
 
-/** The thread that was started early, or a new one. */
-export const takeWorker = (program?: URL): SinkWorker => {
-  const taken = (program === undefined ? early : undefined) ?? start(program ?? threadProgram);
+/** The thread that was started early, where there is one; else, and for another program than its own, a new one. */
+export const takeWorker = (program = threadProgram): SinkWorker => {
+  if (early === undefined || program !== threadProgram) return start(program);
+  const taken = early;
   early = undefined;
   taken.worker.ref();
   return taken;

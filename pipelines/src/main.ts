@@ -11,6 +11,7 @@ const early = { SIGINT: () => process.exit(130), SIGTERM: () => process.exit(143
 for (const [signal, end] of Object.entries(early)) process.once(signal, end);
 // What is captured, and DuckDB's log beside it, is this user's alone.
 process.umask(0o077);
+// A guess: one that is not needed ends with the process.
 const [command, ...flags] = process.argv.slice(2);
 const isRun = command === "backfill" || command === "nightly";
 if (isRun && !flags.some((flag) => ["--dry-run", "--help", "-h"].includes(flag))) startEarly();

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest";
 import type { SinkError } from "@segmeter/domain";
 import * as Effect from "effect/Effect";
+import * as Fiber from "effect/Fiber";
 import { partition, sample } from "../../test/contract/Samples.ts";
 import { openSinkThread } from "../src/index.ts";
 
@@ -10,10 +11,12 @@ const thread = (atCall: string, atOpening = 'say({ _tag: "Opened", names: ["parq
     `data:text/javascript,${encodeURIComponent(`
       import { parentPort } from "node:worker_threads";
       const say = (said) => parentPort.postMessage(said);
-      parentPort.on("message", ([asked]) => {
-        if (asked._tag === "Open") ${atOpening};
-        else if (asked._tag === "Close") parentPort.close();
-        else { ${atCall} }
+      parentPort.on("message", (message) => {
+        for (const asked of message) {
+          if (asked._tag === "Open") ${atOpening};
+          else if (asked._tag === "Close") parentPort.close();
+          else { ${atCall} }
+        }
       });
     `)}`,
   );
@@ -50,6 +53,21 @@ describe("a thread that dies", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(opened(thread("", "process.exit(1)"))));
       assert.strictEqual(error.reason, "Broken");
+    }),
+  );
+});
+
+describe("a call that is not answered when the sinks are closed", () => {
+  it.live("is carried out first, also where it was asked for in the same turn", () =>
+    Effect.gen(function* () {
+      const answering = thread('say({ id: asked.id, _tag: "Done", value: asked.method })');
+      const call = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { sinks } = yield* opened(answering);
+          return yield* Effect.forkDetach(sinks[0]!.books("w1"), { startImmediately: true });
+        }),
+      );
+      assert.deepEqual(yield* Fiber.join(call), "books" as never);
     }),
   );
 });
